@@ -1,0 +1,136 @@
+//! Names, sizes and settings of the maps: the contract between the object, the
+//! loader and what stays pinned when the loader is gone.
+
+use crate::addr::Addr;
+
+/// Changes whenever a key, a value or their meaning changes, so that a pinned
+/// map of another layout is refused and never misread.
+pub const LAYOUT_VERSION: u32 = 1;
+
+/// Names of the TC programs in the object.
+pub mod program {
+    /// Runs first at TC ingress of every named interface.
+    pub const INGRESS: &str = "ftp_nat_ingress";
+    /// Runs last at TC egress of every named interface.
+    pub const EGRESS: &str = "ftp_nat_egress";
+}
+
+/// Names of the maps in the object and under the pin path.
+pub mod map {
+    /// Array of one [`super::Settings`].
+    pub const SETTINGS: &str = "SETTINGS";
+    /// Array of [`super::PORT_WORDS`] `u64`: bit `port % 64` of word `port / 64`
+    /// is set while the control port is watched. Written by userspace only.
+    pub const WATCHED_PORTS: &str = "WATCHED_PORTS";
+    /// The same shape, for real server ports that differ from the watched port
+    /// a client dialled (DNAT with a port change). Written by the kernel only.
+    pub const LEARNED_PORTS: &str = "LEARNED_PORTS";
+    /// Hash from ifindex (`u32`) to [`super::Interface`].
+    pub const INTERFACES: &str = "INTERFACES";
+    /// LRU hash from `PairingKey` to `Sighting`.
+    pub const SIGHTINGS: &str = "SIGHTINGS";
+    /// LRU hash from `Tuple` to `Candidate`.
+    pub const CANDIDATES: &str = "CANDIDATES";
+    /// Hash from `Tuple` (near to `far_seen`) to `HalfRef`.
+    pub const HALVES: &str = "HALVES";
+    /// Hash from session id (`u64`) to `Session`.
+    pub const SESSIONS: &str = "SESSIONS";
+    /// Hash from `EditsKey` to `Edits`: outstanding edits of one half.
+    pub const EDITS: &str = "EDITS";
+    /// Hash from `ExpectationKey` to `Expectation`.
+    pub const EXPECTATIONS: &str = "EXPECTATIONS";
+    /// Hash from `Tuple` (as ingress sees it) to `Flow`.
+    pub const FLOWS: &str = "FLOWS";
+    /// Per-CPU array of `u64`, indexed by `Counter`.
+    pub const COUNTERS: &str = "COUNTERS";
+    /// Per-CPU array of one scratch value; never pinned.
+    pub const SCRATCH: &str = "SCRATCH";
+    /// Ring buffer of the kernel side's log; never pinned.
+    pub const LOG: &str = "AYA_LOGS";
+
+    /// The maps that carry state and are pinned by name.
+    pub const PINNED: &[&str] = &[
+        SETTINGS,
+        WATCHED_PORTS,
+        LEARNED_PORTS,
+        INTERFACES,
+        SIGHTINGS,
+        CANDIDATES,
+        HALVES,
+        SESSIONS,
+        EDITS,
+        EXPECTATIONS,
+        FLOWS,
+        COUNTERS,
+    ];
+}
+
+/// Names of the globals that the loader sets before loading.
+pub mod global {
+    /// `u32`: bytes before the IP header, by the kind of device (14 or 0).
+    pub const L2_LEN: &str = "L2_LEN";
+}
+
+/// Words in a port bitmap.
+pub const PORT_WORDS: u32 = 1024;
+
+/// Default sizes of the maps, in entries; the loader may set others.
+pub mod size {
+    /// Sightings and candidates (LRU).
+    pub const PAIRING: u32 = 16_384;
+    /// Sessions; there are two halves each.
+    pub const SESSIONS: u32 = 65_536;
+    /// Expectations.
+    pub const EXPECTATIONS: u32 = 65_536;
+    /// Data connections; there are two flows each.
+    pub const DATA_CONNECTIONS: u32 = 65_536;
+    /// Interfaces.
+    pub const INTERFACES: u32 = 1_024;
+}
+
+/// What userspace tells the kernel side, and what a restarted loader checks.
+#[repr(C)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// [`LAYOUT_VERSION`] of the loader that made the maps.
+    pub layout_version: u32,
+    /// Bits of `SETTING_*`.
+    pub flags: u32,
+    /// How long an expectation waits for its data connection, in ns.
+    pub expect_timeout_ns: u64,
+    /// The first and the last external port that may be chosen, host byte order.
+    pub port_first: u16,
+    /// See `port_first`.
+    pub port_last: u16,
+    /// Zero.
+    pub _pad: u32,
+}
+const _: () = assert!(size_of::<Settings>() == 24);
+
+/// Inside hosts may use expectations of the sessions of their gateway (hairpin).
+pub const SETTING_HAIRPIN: u32 = 1;
+/// Nothing new is learned and no pinhole is made: the maps are being drained.
+pub const SETTING_DRAINING: u32 = 2;
+
+/// Default of [`Settings::expect_timeout_ns`], in seconds (RFC 6384: at least 30 s).
+pub const EXPECT_TIMEOUT_SECS: u64 = 60;
+/// Default of [`Settings::port_first`].
+pub const PORT_FIRST: u16 = 1024;
+/// Default of [`Settings::port_last`].
+pub const PORT_LAST: u16 = 65_535;
+
+/// An interface that ftp-nat runs on.
+#[repr(C)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Interface {
+    /// Bits of `INTERFACE_*`.
+    pub flags: u32,
+    /// The gateway's own IPv4 address there, the source of its ICMP errors;
+    /// unspecified where it has none.
+    pub addr_v4: Addr,
+    /// The same for IPv6; a global address goes before a link-local one.
+    pub addr_v6: Addr,
+}
+
+/// The interface faces the inside (`--lan`).
+pub const INTERFACE_LAN: u32 = 1;

@@ -1,0 +1,257 @@
+//! The text that replaces an announced address, and the choice of a port whose
+//! text is as long as the old one.
+
+use crate::{addr::Addr, translation::Kind};
+
+/// The longest text that is held back or put in its place, in bytes.
+pub const TEXT_MAX: usize = 64;
+
+/// A text being written.
+///
+/// Its length is always read from memory, and the writing functions are
+/// functions of their own in the object too: to the verifier the text then
+/// looks the same however many digits a number has.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Text {
+    /// Bytes written.
+    pub len: u32,
+    /// The bytes.
+    pub bytes: [u8; TEXT_MAX],
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self {
+            len: 0,
+            bytes: [0; TEXT_MAX],
+        }
+    }
+}
+
+impl Text {
+    /// Appends a byte.
+    #[inline(never)]
+    pub fn byte(&mut self, b: u8) {
+        self.bytes[self.len as usize & (TEXT_MAX - 1)] = b;
+        self.len += 1;
+    }
+
+    #[inline(never)]
+    fn decimal(&mut self, n: u32) {
+        let mut started = false;
+        let mut unit = 10_000;
+        while unit > 0 {
+            let digit = (n / unit) % 10;
+            started |= digit > 0 || unit == 1;
+            if started {
+                self.byte(b'0' + digit as u8);
+            }
+            unit /= 10;
+        }
+    }
+
+    #[inline(never)]
+    fn hex(&mut self, n: u32) {
+        let mut started = false;
+        let mut shift = 16;
+        while shift > 0 {
+            shift -= 4;
+            let digit = ((n >> shift) & 15) as u8;
+            started |= digit > 0 || shift == 0;
+            if started {
+                self.byte(if digit < 10 {
+                    b'0' + digit
+                } else {
+                    b'a' + digit - 10
+                });
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn v4(&mut self, addr: &Addr, separator: u8) {
+        let o = addr.v4_octets();
+        self.decimal(u32::from(o[0]));
+        self.byte(separator);
+        self.decimal(u32::from(o[1]));
+        self.byte(separator);
+        self.decimal(u32::from(o[2]));
+        self.byte(separator);
+        self.decimal(u32::from(o[3]));
+    }
+
+    /// All groups, leading zeros dropped, nothing compressed: `2001:db8:0:0:0:0:0:1`.
+    #[inline(always)]
+    fn v6(&mut self, addr: &Addr) {
+        let mut i = 0;
+        while i < 4 {
+            let word = u32::from_be(addr.0[i]);
+            if i > 0 {
+                self.byte(b':');
+            }
+            self.hex(word >> 16);
+            self.byte(b':');
+            self.hex(word & 0xffff);
+            i += 1;
+        }
+    }
+
+    /// Begins anew with what stands before the port: `h1,h2,h3,h4,` for PORT
+    /// and 227, the address and the delimiter for EPRT, nothing for 229.
+    #[inline(always)]
+    pub fn begin(&mut self, kind: Kind, addr: &Addr, delimiter: u8) {
+        self.len = 0;
+        match kind {
+            Kind::Port | Kind::Pasv => {
+                self.v4(addr, b',');
+                self.byte(b',');
+            }
+            Kind::Eprt => {
+                if addr.is_v4() {
+                    self.v4(addr, b'.');
+                } else {
+                    self.v6(addr);
+                }
+                self.byte(delimiter);
+            }
+            Kind::Epsv | Kind::None => {}
+        }
+    }
+
+    /// Appends the port (host byte order): `p1,p2` for PORT and 227, decimal
+    /// otherwise.
+    #[inline(always)]
+    pub fn port(&mut self, kind: Kind, port: u16) {
+        if matches!(kind, Kind::Port | Kind::Pasv) {
+            self.decimal(u32::from(port >> 8));
+            self.byte(b',');
+            self.decimal(u32::from(port & 255));
+        } else {
+            self.decimal(u32::from(port));
+        }
+    }
+}
+
+/// Octets of one, two and three digits, by the number of digits: how many there
+/// are, and the first of them.
+const OCTETS: [u32; 4] = [1, 10, 90, 156];
+const OCTET_BASE: [u32; 4] = [0, 0, 10, 100];
+/// The same for the high octet of a port: below 4 it would be a port below
+/// 1024, which is never chosen.
+const HIGH_OCTETS: [u32; 4] = [1, 6, 90, 156];
+const HIGH_OCTET_BASE: [u32; 4] = [0, 4, 10, 100];
+
+/// How many ports there are with `digits` digits in `p1,p2` of which fewer than
+/// `high` are the high octet's.
+const fn pairs_below(digits: usize, high: usize) -> u32 {
+    let mut sum = 0;
+    let mut h = 1;
+    while h < high && h < digits {
+        if h <= 3 && digits - h <= 3 {
+            sum += HIGH_OCTETS[h] * OCTETS[digits - h];
+        }
+        h += 1;
+    }
+    sum
+}
+
+/// By the digits of `p1,p2`: how many ports have a high octet of one digit, of
+/// at most two, and of any number. The sizes are powers of two for the masks.
+const PAIRS: [[u32; 4]; 8] = {
+    let mut table = [[0; 4]; 8];
+    let mut digits = 2;
+    while digits <= 6 {
+        let mut high = 1;
+        while high <= 3 {
+            table[digits][high] = pairs_below(digits, high + 1);
+            high += 1;
+        }
+        digits += 1;
+    }
+    table
+};
+
+/// A port of 1024 or more whose text is `len` bytes long, uniformly among all
+/// such ports as `random` is uniform; 0 where there is none.
+///
+/// Tables instead of branches: the verifier follows every branch. And a plain
+/// number, because the compiler may leave the payload of a `None` undefined in
+/// a register, which the verifier doesn't let anyone touch.
+#[inline(always)]
+pub fn port_of_length(kind: Kind, len: usize, random: u32) -> u16 {
+    if !matches!(kind, Kind::Port | Kind::Pasv) {
+        return match len {
+            4 => (1024 + random % (10_000 - 1024)) as u16,
+            5 => (10_000 + random % (65_536 - 10_000)) as u16,
+            _ => 0,
+        };
+    }
+    if len > 7 {
+        return 0;
+    }
+    // One of the bytes is the comma.
+    let digits = len.wrapping_sub(1) & 7;
+    let row = &PAIRS[digits];
+    let total = row[3];
+    if total == 0 {
+        return 0;
+    }
+    let n = random % total;
+    let high = 1 + (n >= row[1]) as usize + (n >= row[2]) as usize;
+    let low = digits.wrapping_sub(high) & 3;
+    let n = n - row[(high - 1) & 3];
+    let p1 = HIGH_OCTET_BASE[high & 3] + n / OCTETS[low];
+    let p2 = OCTET_BASE[low] + n % OCTETS[low];
+    ((p1 << 8) | p2) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{collections::BTreeSet, format, net::IpAddr, string::String};
+
+    fn render(kind: Kind, addr: IpAddr, port: u16, delimiter: u8) -> String {
+        let mut text = Text::default();
+        text.begin(kind, &addr.into(), delimiter);
+        text.port(kind, port);
+        String::from_utf8_lossy(&text.bytes[..text.len as usize]).into_owned()
+    }
+
+    #[test]
+    fn every_form_is_written_as_its_rfc_has_it() {
+        let v4 = IpAddr::from([61, 144, 1, 2]);
+        assert_eq!(render(Kind::Port, v4, 12_806, 0), "61,144,1,2,50,6");
+        assert_eq!(render(Kind::Pasv, v4, 65_535, 0), "61,144,1,2,255,255");
+        assert_eq!(render(Kind::Eprt, v4, 1024, b'|'), "61.144.1.2|1024");
+        assert_eq!(render(Kind::Epsv, v4, 40_000, b'|'), "40000");
+        let v6 = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0xa0, 1]);
+        assert_eq!(render(Kind::Eprt, v6, 10, b'!'), "2001:db8:0:0:0:0:a0:1!10");
+    }
+
+    #[test]
+    fn a_port_of_a_wanted_length_has_it_and_all_such_ports_are_chosen() {
+        let any = IpAddr::from([1, 2, 3, 4]);
+        let prefix = render(Kind::Port, any, 0, 0).len() - 3;
+        for len in 0..10 {
+            let expected: BTreeSet<u16> = (1024..=65_535)
+                .filter(|p| render(Kind::Port, any, *p, 0).len() - prefix == len)
+                .collect();
+            let chosen: BTreeSet<u16> = (0..30_000)
+                .map(|r| port_of_length(Kind::Port, len, r))
+                .filter(|p| *p != 0)
+                .collect();
+            assert_eq!(chosen, expected, "length {len}");
+        }
+        for len in 0..8 {
+            let expected: BTreeSet<u16> = (1024..=65_535)
+                .filter(|p| format!("{p}").len() == len)
+                .collect();
+            let chosen: BTreeSet<u16> = (0..60_000)
+                .map(|r| port_of_length(Kind::Epsv, len, r))
+                .filter(|p| *p != 0)
+                .collect();
+            assert_eq!(chosen, expected, "length {len}");
+        }
+    }
+}

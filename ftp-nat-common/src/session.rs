@@ -1,0 +1,158 @@
+//! A control connection: its two ends, both views of their addresses, and a
+//! stream half for each end.
+
+use crate::{
+    addr::{Addr, Domain, Port, Tuple},
+    line::{Line, Requests},
+    stream::Half,
+};
+
+/// Index of an end: the client.
+pub const CLIENT: usize = 0;
+/// Index of an end: the server.
+pub const SERVER: usize = 1;
+
+/// Which half of which session a tuple belongs to.
+#[repr(C)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct HalfRef {
+    /// The session.
+    pub session: u64,
+    /// The half's near end: [`CLIENT`] or [`SERVER`].
+    pub role: u32,
+    /// Zero.
+    pub _pad: u32,
+}
+
+/// Key of a half's outstanding edits.
+#[repr(C)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
+pub struct EditsKey {
+    /// The session.
+    pub session: u64,
+    /// [`CLIENT`] or [`SERVER`].
+    pub role: u32,
+    /// Zero.
+    pub _pad: u32,
+}
+
+/// A control connection.
+///
+/// For the half whose near end is `role`, with `other = 1 - role`:
+/// near is `real[role]`, `near_seen` is `seen[role]` (what the far end believes
+/// near's address is), `far_seen` is `seen[other]` (what near believes the far
+/// end's address is) and `far_real` is `real[other]`.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Session {
+    /// Held (1) while a CPU works on the session.
+    pub lock: u32,
+    /// Bits of `SESSION_*`.
+    pub flags: u32,
+    /// The key in the session map.
+    pub id: u64,
+    /// When the connection was learned, in ns of the monotonic clock.
+    pub made_ns: u64,
+    /// When its last segment passed.
+    pub last_ns: u64,
+    /// The ends' own addresses.
+    pub real: [Addr; 2],
+    /// The ends' addresses as the other end sees them.
+    pub seen: [Addr; 2],
+    /// The ends' own ports.
+    pub real_port: [Port; 2],
+    /// The ends' ports as the other end sees them.
+    pub seen_port: [Port; 2],
+    /// The interfaces the ends are behind.
+    pub ifindex: [u32; 2],
+    /// See [`Domain`].
+    pub domain: Domain,
+    /// Announcements rewritten or pinned, by either end.
+    pub announcements: u32,
+    /// Announcements refused or passed unparsed.
+    pub refusals: u32,
+    /// The [`crate::counter::Counter`] of the last refusal, plus 1; 0: none.
+    pub last_refusal: u32,
+    /// Data connections that came.
+    pub data_connections: u32,
+    /// The last announcement: a [`crate::translation::Kind`].
+    pub last_kind: u32,
+    /// The address that the pending expectation waits on, if `expect_port` is not 0.
+    pub expect_addr: Addr,
+    /// Its port.
+    pub expect_port: Port,
+    /// Its role.
+    pub expect_role: u16,
+    /// The ends' initial sequence numbers.
+    pub isn: [u32; 2],
+    /// Zero.
+    pub _pad: u32,
+    /// Requests that wait for their replies.
+    pub requests: Requests,
+    /// The line parsers, by end.
+    pub line: [Line; 2],
+    /// The streams, by end.
+    pub half: [Half; 2],
+}
+
+/// Views are exact inverses and the handshake is complete: may open pinholes.
+pub const SESSION_TRUSTED: u32 = 1;
+/// The server's greeting was a 1xx or 2xx reply.
+pub const SESSION_GREETED: u32 = 2;
+/// It isn't FTP: nothing is parsed any more.
+pub const SESSION_NOT_FTP: u32 = 4;
+/// TLS is in use: nothing is parsed.
+pub const SESSION_ENCRYPTED: u32 = 8;
+/// `EPSV ALL` was accepted: nothing but EPSV may follow (RFC 2428 section 4).
+pub const SESSION_EPSV_ALL: u32 = 16;
+/// A FIN passed from the client (bit of the role: shift by the role).
+pub const SESSION_FIN: u32 = 32;
+/// A FIN passed from the server.
+pub const SESSION_FIN_SERVER: u32 = 64;
+/// A RST passed.
+pub const SESSION_RST: u32 = 128;
+/// The client logged in (230) at least once.
+pub const SESSION_LOGGED_IN: u32 = 256;
+
+/// How long an idle control connection is followed (RFC 5382 REQ-5: at least
+/// 2 h 4 min; a control connection idles while a long transfer runs).
+pub const SESSION_IDLE_NS: u64 = 24 * 3600 * crate::translation::SECOND;
+/// How long a session whose handshake did not complete is kept.
+pub const SESSION_TRANSITORY_NS: u64 = 245 * crate::translation::SECOND;
+/// How long a finished session is kept, for retransmissions of its end.
+pub const SESSION_FINISHED_NS: u64 = 120 * crate::translation::SECOND;
+
+impl Session {
+    /// The tuple that ingress sees from the near end `role`, and the reverse of
+    /// what egress sees to it: the half's key.
+    #[inline(always)]
+    pub const fn half_key(&self, role: usize) -> Tuple {
+        let (role, other) = (role & 1, 1 - (role & 1));
+        Tuple {
+            src: self.real[role],
+            dst: self.seen[other],
+            sport: self.real_port[role],
+            dport: self.seen_port[other],
+            domain: self.domain,
+        }
+    }
+
+    /// How long the session may stay without a segment, in ns.
+    #[inline(always)]
+    pub const fn idle_limit_ns(&self) -> u64 {
+        let fins = SESSION_FIN | SESSION_FIN_SERVER;
+        if self.flags & SESSION_RST != 0 || self.flags & fins == fins {
+            SESSION_FINISHED_NS
+        } else if self.flags & SESSION_TRUSTED == 0 {
+            SESSION_TRANSITORY_NS
+        } else {
+            SESSION_IDLE_NS
+        }
+    }
+
+    /// Whether the session is over at `now_ns`.
+    #[inline(always)]
+    pub const fn expired(&self, now_ns: u64) -> bool {
+        now_ns > self.last_ns && now_ns - self.last_ns > self.idle_limit_ns()
+    }
+}

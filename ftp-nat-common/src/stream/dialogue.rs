@@ -1,0 +1,144 @@
+//! What a finished line means for the session, and which announcements it may
+//! make.
+
+use super::Environment;
+use crate::{
+    counter::Counter,
+    line::{Announcement, Line, Request, Requests},
+    session::{
+        CLIENT, SESSION_ENCRYPTED, SESSION_EPSV_ALL, SESSION_GREETED, SESSION_LOGGED_IN,
+        SESSION_NOT_FTP, SESSION_TRUSTED, Session,
+    },
+    translation::Kind,
+};
+
+/// Sessions with any of these are forwarded without being parsed.
+pub const UNPARSED: u32 = SESSION_NOT_FTP | SESSION_ENCRYPTED;
+
+/// Ports below this are never opened (RFC 2577 section 3).
+pub const FIRST_PORT: u16 = 1024;
+
+/// Whether an announcement may open a pinhole; the counter of the reason if not.
+#[inline(never)]
+pub fn admit(session: &Session, role: usize, said: &Announcement) -> Result<(), Counter> {
+    let own = session.real[role & 1];
+    if said.kind != Kind::Epsv && said.addr.is_v4() != own.is_v4() {
+        return Err(Counter::PassedOtherFamily);
+    }
+    if said.kind != Kind::Epsv && said.addr != own {
+        return Err(Counter::RefusedForeignAddress);
+    }
+    if said.port < FIRST_PORT {
+        return Err(Counter::RefusedPort);
+    }
+    let needed = SESSION_TRUSTED | SESSION_GREETED;
+    if session.flags & needed != needed {
+        return Err(Counter::RefusedUntrusted);
+    }
+    if role & 1 != CLIENT && !session.requests.expects_passive() {
+        return Err(Counter::RefusedUnsolicited);
+    }
+    Ok(())
+}
+
+/// Whether the half of `role` can't announce anything just now, so that its
+/// segments may pass out of order and unparsed.
+///
+/// A client's never can while it is parsed, not even after `EPSV ALL`: an EPSV
+/// that passed unparsed would leave the server's half unready for the 229. Nor
+/// can a server's while it may answer AUTH, or TLS would be taken for FTP.
+#[inline(always)]
+pub const fn disarmed(flags: u32, requests: &Requests, role: usize) -> bool {
+    if flags & UNPARSED != 0 {
+        return true;
+    }
+    role & 1 != CLIENT
+        && flags & SESSION_GREETED != 0
+        && !requests.expects_passive()
+        && !requests.awaits(Request::Auth)
+}
+
+/// Draws the consequences of a line that ended.
+#[inline(never)]
+pub fn line_ended(
+    flags: &mut u32,
+    requests: &mut Requests,
+    line: &mut Line,
+    role: usize,
+    env: &mut impl Environment,
+) {
+    if role & 1 == CLIENT {
+        command(flags, requests, line, env);
+    } else {
+        reply(flags, requests, line, env);
+    }
+    line.next();
+}
+
+#[inline(always)]
+fn command(flags: &mut u32, requests: &mut Requests, line: &Line, env: &mut impl Environment) {
+    if line.is_foreign() || (line.is_odd() && line.is_first()) {
+        *flags |= SESSION_NOT_FTP;
+        env.count(Counter::NotFtp);
+        env.withdraw();
+        return;
+    }
+    if line.is_empty() {
+        return;
+    }
+    let request = line.request();
+    match request {
+        Request::Active if !line.announced() => env.count(Counter::PassedUnparsed),
+        Request::LongPort => env.count(Counter::PassedLongForm),
+        Request::Quit | Request::Abort | Request::Reinitialize => env.withdraw(),
+        _ => {}
+    }
+    requests.push(request);
+}
+
+#[inline(always)]
+fn reply(flags: &mut u32, requests: &mut Requests, line: &Line, env: &mut impl Environment) {
+    if line.is_first() {
+        if line.is_odd() {
+            *flags |= SESSION_NOT_FTP;
+            env.count(Counter::NotFtp);
+            return;
+        }
+        // Also the first line of a multi-line greeting.
+        if matches!(line.code(), 100..=299) {
+            *flags |= SESSION_GREETED;
+        }
+    }
+    let Some(code) = line.reply() else { return };
+    if matches!(code, 100..=299) {
+        *flags |= SESSION_GREETED;
+    }
+    if code < 200 {
+        return;
+    }
+    if matches!(code, 227 | 229) && !line.announced() {
+        env.count(Counter::PassedUnparsed);
+    } else if code == 228 {
+        env.count(Counter::PassedLongForm);
+    }
+    let refused = code >= 400;
+    match requests.answer(code) {
+        Request::Active if refused => env.withdraw(),
+        Request::EpsvAll if !refused => *flags |= SESSION_EPSV_ALL,
+        Request::Auth if matches!(code, 234 | 235 | 334) => {
+            *flags |= SESSION_ENCRYPTED;
+            env.count(Counter::SessionsEncrypted);
+            env.withdraw();
+        }
+        Request::Reinitialize if !refused => {
+            *flags &= !(SESSION_EPSV_ALL | SESSION_LOGGED_IN);
+            requests.clear();
+        }
+        _ => {}
+    }
+    if code == 230 {
+        *flags |= SESSION_LOGGED_IN;
+    } else if code == 421 {
+        env.withdraw();
+    }
+}

@@ -1,0 +1,207 @@
+//! Expectations (the pending data-channel translations) and flows (the
+//! established ones).
+
+use crate::addr::{Addr, Domain, Port, Tuple};
+
+/// Where a data connection is expected: the public end of an announcement.
+#[repr(C)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
+pub struct ExpectationKey {
+    /// `near_seen`: the address that was announced to the far end.
+    pub addr: Addr,
+    /// The port that was announced to the far end.
+    pub port: Port,
+    /// Zero.
+    pub _pad: u16,
+    /// See [`Domain`].
+    pub domain: Domain,
+}
+const _: () = assert!(size_of::<ExpectationKey>() == 24);
+
+/// What becomes of the data SYN: one from `far_real` to the key's endpoint
+/// becomes one from `far_seen` to `near`:`near_port`.
+#[repr(C)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Expectation {
+    /// When it was made, in ns of the monotonic clock.
+    pub made_ns: u64,
+    /// The session that announced it.
+    pub session: u64,
+    /// Real address of the end that announced.
+    pub near: Addr,
+    /// Real address of the only host that may use it.
+    pub far_real: Addr,
+    /// What `near` believes its peer's address is.
+    pub far_seen: Addr,
+    /// The interface `near` is reached by.
+    pub near_ifindex: u32,
+    /// The interface `far_real` is reached by.
+    pub far_ifindex: u32,
+    /// The real port of the end that announced.
+    pub near_port: Port,
+    /// What was announced: a [`Kind`].
+    pub kind: u8,
+    /// Which end announced: 0 client, 1 server.
+    pub role: u8,
+    /// Bits of `EXPECT_*`.
+    pub flags: u32,
+}
+const _: () = assert!(size_of::<Expectation>() == 80);
+
+/// Hosts behind `--lan` interfaces may use the expectation too (hairpin).
+pub const EXPECT_HAIRPIN: u32 = 1;
+
+/// The form of an announcement.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// No announcement.
+    #[default]
+    None = 0,
+    /// `PORT h1,h2,h3,h4,p1,p2` (RFC 959 section 4.1.2).
+    Port = 1,
+    /// `EPRT |family|address|port|` (RFC 2428 section 2).
+    Eprt = 2,
+    /// `227 ... (h1,h2,h3,h4,p1,p2)` (RFC 959 section 4.2.2).
+    Pasv = 3,
+    /// `229 ... (|||port|)` (RFC 2428 section 3).
+    Epsv = 4,
+}
+
+impl Kind {
+    /// The kind that a byte in a map stands for.
+    pub const fn from_byte(b: u8) -> Self {
+        match b {
+            1 => Self::Port,
+            2 => Self::Eprt,
+            3 => Self::Pasv,
+            4 => Self::Epsv,
+            _ => Self::None,
+        }
+    }
+
+    /// As a person writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Port => "PORT",
+            Self::Eprt => "EPRT",
+            Self::Pasv => "227",
+            Self::Epsv => "229",
+        }
+    }
+
+    /// Whether the client announced (active mode).
+    pub const fn is_active_mode(self) -> bool {
+        matches!(self, Self::Port | Self::Eprt)
+    }
+}
+
+/// One direction of a data connection. Its key is the [`Tuple`] that ingress
+/// sees; the value says what becomes of the packet.
+#[repr(C)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Flow {
+    /// When the last packet of this direction passed, in ns of the monotonic clock.
+    pub last_ns: u64,
+    /// When the flow was made.
+    pub made_ns: u64,
+    /// Packets passed in this direction.
+    pub packets: u64,
+    /// Bytes of IP packets passed in this direction.
+    pub bytes: u64,
+    /// The session the flow belongs to.
+    pub session: u64,
+    /// The packet's tuple after translation. Its reverse is the key of the
+    /// other direction's flow.
+    pub to: Tuple,
+    /// The interface the packet leaves by.
+    pub out_ifindex: u32,
+    /// Bits of `FLOW_*`.
+    pub flags: u32,
+    /// What was announced: a [`Kind`].
+    pub kind: u8,
+    /// Which end announced: 0 client, 1 server.
+    pub role: u8,
+    /// The announced port before translation.
+    pub near_port: Port,
+    /// Zero.
+    pub _pad: u32,
+}
+const _: () = assert!(size_of::<Flow>() == 96);
+
+/// The flow carries the SYN's direction (from the end that connects to the end
+/// that announced).
+pub const FLOW_FORWARD: u32 = 1;
+/// A packet with ACK and no SYN passed: the connection is established.
+pub const FLOW_ESTABLISHED: u32 = 2;
+/// A FIN passed in this direction.
+pub const FLOW_FIN: u32 = 4;
+/// A RST passed in this or the other direction.
+pub const FLOW_RST: u32 = 8;
+/// A FIN passed in the other direction.
+pub const FLOW_PEER_FIN: u32 = 16;
+
+/// Nanoseconds in a second.
+pub const SECOND: u64 = 1_000_000_000;
+/// How long an idle established data connection lives (RFC 5382 REQ-5: at least 2 h 4 min).
+pub const FLOW_ESTABLISHED_IDLE_NS: u64 = (2 * 3600 + 5 * 60) * SECOND;
+/// How long a connection in any other state lives (RFC 5382 REQ-5: at least 4 min).
+pub const FLOW_TRANSITORY_NS: u64 = 245 * SECOND;
+/// How long a reset connection is kept, for the packets that crossed the RST.
+pub const FLOW_RESET_NS: u64 = 10 * SECOND;
+
+impl Flow {
+    /// How long the flow may stay without a packet, in ns.
+    #[inline(always)]
+    pub const fn idle_limit_ns(&self) -> u64 {
+        if self.flags & FLOW_RST != 0 {
+            FLOW_RESET_NS
+        } else if self.flags & FLOW_ESTABLISHED != 0
+            && self.flags & (FLOW_FIN | FLOW_PEER_FIN) != FLOW_FIN | FLOW_PEER_FIN
+        {
+            FLOW_ESTABLISHED_IDLE_NS
+        } else {
+            FLOW_TRANSITORY_NS
+        }
+    }
+
+    /// Whether the flow is over at `now_ns`.
+    #[inline(always)]
+    pub const fn expired(&self, now_ns: u64) -> bool {
+        now_ns > self.last_ns && now_ns - self.last_ns > self.idle_limit_ns()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_limits_follow_the_connection() {
+        let mut f = Flow::default();
+        assert_eq!(f.idle_limit_ns(), FLOW_TRANSITORY_NS);
+        f.flags |= FLOW_ESTABLISHED;
+        assert_eq!(f.idle_limit_ns(), FLOW_ESTABLISHED_IDLE_NS);
+        f.flags |= FLOW_FIN;
+        assert_eq!(f.idle_limit_ns(), FLOW_ESTABLISHED_IDLE_NS);
+        f.flags |= FLOW_PEER_FIN;
+        assert_eq!(f.idle_limit_ns(), FLOW_TRANSITORY_NS);
+        f.flags |= FLOW_RST;
+        assert_eq!(f.idle_limit_ns(), FLOW_RESET_NS);
+        f.last_ns = 5 * SECOND;
+        assert!(
+            !f.expired(4 * SECOND),
+            "a clock read earlier on another CPU"
+        );
+        assert!(!f.expired(15 * SECOND));
+        assert!(f.expired(16 * SECOND));
+    }
+
+    #[test]
+    fn kinds_survive_the_map() {
+        for k in [Kind::None, Kind::Port, Kind::Eprt, Kind::Pasv, Kind::Epsv] {
+            assert_eq!(Kind::from_byte(k as u8), k);
+        }
+    }
+}
