@@ -1,0 +1,290 @@
+//! Making and withdrawing the expectations of a session.
+
+use aya_ebpf::{
+    bindings::__sk_buff,
+    helpers::{bpf_sk_release, bpf_skc_lookup_tcp},
+};
+use ftp_nat_common::{
+    addr::{Addr, Port},
+    counter::Counter,
+    layout::{SETTING_DRAINING, SETTING_HAIRPIN},
+    line::text::port_of_length,
+    session::Session,
+    stream::Environment,
+    translation::{EXPECT_HAIRPIN, Expectation, ExpectationKey, Kind},
+};
+
+use crate::{
+    learn,
+    maps::{CREATE, EXPECTATIONS, count, is_control_port, settings},
+};
+
+/// Ports that are tried before an announcement is given up.
+const TRIES: u32 = 8;
+
+/// What the engine's surroundings know of the session while it works on it: a
+/// copy, so that engine and surroundings never reach into the same memory.
+#[repr(C)]
+pub struct Glue {
+    /// The expectation to be made.
+    template: Expectation,
+    /// Where it is expected.
+    key: ExpectationKey,
+    /// The pending expectation, if its port isn't 0.
+    pending: ExpectationKey,
+    pending_role: u32,
+    role: u32,
+    port_first: u32,
+    port_last: u32,
+    settings: u32,
+    /// Bytes of the port's text that would keep the length.
+    text_len: u32,
+    timeout_ns: u64,
+}
+
+impl Glue {
+    /// Makes ready for a segment from the end `role`.
+    #[inline(never)]
+    pub fn begin(&mut self, s: &Session, role: usize) {
+        let role = role & 1;
+        let other = 1 - role;
+        let settings = settings();
+        self.settings = settings.flags;
+        self.timeout_ns = settings.expect_timeout_ns;
+        self.port_first = u32::from(settings.port_first);
+        self.port_last = u32::from(settings.port_last);
+        self.role = role as u32;
+        self.template.session = s.id;
+        self.template.near = s.real[role];
+        self.template.far_real = s.real[other];
+        self.template.far_seen = s.seen[other];
+        self.template.near_ifindex = s.ifindex[role];
+        self.template.far_ifindex = s.ifindex[other];
+        self.template.role = role as u8;
+        let hairpin = settings.flags & SETTING_HAIRPIN != 0;
+        self.template.flags = if hairpin { EXPECT_HAIRPIN } else { 0 };
+        self.key.addr = s.seen[role];
+        self.key._pad = 0;
+        self.key.domain = s.domain;
+        self.pending.addr = s.expect_addr;
+        self.pending.port = s.expect_port;
+        self.pending._pad = 0;
+        self.pending.domain = s.domain;
+        self.pending_role = u32::from(s.expect_role);
+    }
+
+    /// Writes back what is pending now.
+    #[inline(always)]
+    pub fn end(&self, s: &mut Session) {
+        s.expect_addr = self.pending.addr;
+        s.expect_port = self.pending.port;
+        s.expect_role = self.pending_role as u16;
+    }
+
+    /// Removes the pending expectation, if it is still this session's.
+    #[inline(always)]
+    fn withdraw(&mut self) {
+        if self.pending.port.0 == 0 {
+            return;
+        }
+        // SAFETY: read at once.
+        let own = match unsafe { EXPECTATIONS.get(&self.pending) } {
+            Some(e) => e.session == self.template.session,
+            None => false,
+        };
+        if own && EXPECTATIONS.remove(&self.pending).is_ok() {
+            count(Counter::ExpectationsWithdrawn);
+        }
+        self.pending.port = Port(0);
+    }
+}
+
+/// The engine's surroundings during one call. The context pointer can't be kept
+/// in a map.
+pub struct Surroundings<'a> {
+    pub skb: *mut __sk_buff,
+    pub glue: &'a mut Glue,
+}
+
+impl Environment for Surroundings<'_> {
+    #[inline(always)]
+    fn expect(&mut self, kind: Kind, near_port: u16, text_len: usize) -> Option<u16> {
+        let port = expect(self.skb, self.glue, kind as u32, near_port, text_len as u32);
+        u16::try_from(port).ok().filter(|port| *port != 0)
+    }
+
+    #[inline(always)]
+    fn withdraw(&mut self) {
+        withdraw(self.glue);
+    }
+
+    #[inline(always)]
+    fn count(&mut self, counter: Counter) {
+        count(counter);
+    }
+}
+
+/// Makes an expectation; returns the port to announce, 0 where there is none.
+#[inline(never)]
+fn expect(skb: *mut __sk_buff, glue: &mut Glue, kind: u32, near_port: u16, text_len: u32) -> u32 {
+    if glue.settings & SETTING_DRAINING != 0 {
+        count(Counter::RefusedUntrusted);
+        return 0;
+    }
+    // A later announcement takes the place of an earlier one.
+    withdraw(glue);
+    glue.template.made_ns = learn::now();
+    glue.template.kind = kind as u8;
+    glue.template.near_port = Port::new(near_port);
+    glue.text_len = text_len;
+    let mut n = 0;
+    while n < TRIES {
+        choose(glue, n);
+        if is_taken(skb, glue) {
+            n += 1;
+            continue;
+        }
+        match attempt(glue) {
+            MADE => {
+                glue.pending = glue.key;
+                glue.pending_role = glue.role;
+                count(Counter::ExpectationsMade);
+                return u32::from(glue.key.port.get());
+            }
+            FULL => {
+                count(Counter::RefusedTableFull);
+                return 0;
+            }
+            _ => n += 1,
+        }
+    }
+    count(Counter::RefusedNoPort);
+    0
+}
+
+/// Puts the port of the `n`th try into the key: one whose text keeps the
+/// length, then near's own, then any.
+#[inline(never)]
+fn choose(glue: &mut Glue, n: u32) {
+    let kind = Kind::from_byte(glue.template.kind);
+    let near_port = glue.template.near_port.get();
+    let same = port_of_length(kind, glue.text_len as usize, learn::random());
+    let port = if glue.template.near == glue.key.addr {
+        near_port
+    } else if same != 0 && n < TRIES - 2 {
+        same
+    } else if n == 0 || n == TRIES - 2 {
+        near_port
+    } else {
+        (1024 + learn::random() % (65_536 - 1024)) as u16
+    };
+    glue.key.port = Port::new(port);
+}
+
+/// The expectation was made.
+const MADE: u32 = 0;
+/// Another port has to be tried.
+const TAKEN: u32 = 1;
+/// The table is full.
+const FULL: u32 = 2;
+
+/// Whether a connection to the key's port could be meant for somebody else.
+#[inline(never)]
+fn is_taken(skb: *mut __sk_buff, glue: &Glue) -> bool {
+    if glue.template.near == glue.key.addr {
+        // The port is near's own.
+        return false;
+    }
+    let port = u32::from(glue.key.port.get());
+    port < glue.port_first
+        || port > glue.port_last
+        || is_control_port(glue.key.port)
+        || has_listener(skb, &glue.template.far_real, &glue.key)
+}
+
+/// Tries the key's port.
+#[inline(never)]
+fn attempt(glue: &mut Glue) -> u32 {
+    // SAFETY: read at once.
+    if let Some(old) = unsafe { EXPECTATIONS.get(&glue.key) } {
+        let age = glue.template.made_ns.wrapping_sub(old.made_ns);
+        if age <= glue.timeout_ns {
+            return TAKEN;
+        }
+        let _ = EXPECTATIONS.remove(&glue.key);
+    }
+    match EXPECTATIONS.insert(&glue.key, &glue.template, CREATE) {
+        Ok(()) => MADE,
+        Err(e) if e == -EEXIST => TAKEN,
+        Err(_) => FULL,
+    }
+}
+
+const EEXIST: i32 = 17;
+
+/// See [`Glue::withdraw`].
+#[inline(never)]
+fn withdraw(glue: &mut Glue) {
+    glue.withdraw();
+}
+
+#[repr(C)]
+struct SockTupleV4 {
+    src: u32,
+    dst: u32,
+    sport: u16,
+    dport: u16,
+}
+
+#[repr(C)]
+struct SockTupleV6 {
+    src: [u32; 4],
+    dst: [u32; 4],
+    sport: u16,
+    dport: u16,
+}
+
+/// Whether a socket of the gateway itself listens on the address and port.
+#[inline(always)]
+fn has_listener(skb: *mut __sk_buff, from: &Addr, key: &ExpectationKey) -> bool {
+    let (to, port) = (&key.addr, key.port);
+    const CURRENT_NETNS: u64 = u64::MAX;
+    // SAFETY: the tuples are of the sizes that tell the helper their family; a
+    // socket that was found is released.
+    unsafe {
+        let socket = if to.is_v4() {
+            let mut tuple = SockTupleV4 {
+                src: from.v4_word(),
+                dst: to.v4_word(),
+                sport: 0,
+                dport: port.0,
+            };
+            bpf_skc_lookup_tcp(
+                skb.cast(),
+                (&raw mut tuple).cast(),
+                size_of::<SockTupleV4>() as u32,
+                CURRENT_NETNS,
+                0,
+            )
+        } else {
+            let mut tuple = SockTupleV6 {
+                src: from.0,
+                dst: to.0,
+                sport: 0,
+                dport: port.0,
+            };
+            bpf_skc_lookup_tcp(
+                skb.cast(),
+                (&raw mut tuple).cast(),
+                size_of::<SockTupleV6>() as u32,
+                CURRENT_NETNS,
+                0,
+            )
+        };
+        if socket.is_null() {
+            return false;
+        }
+        bpf_sk_release(socket.cast());
+        true
+    }
+}

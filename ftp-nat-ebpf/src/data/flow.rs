@@ -1,0 +1,136 @@
+//! An expectation is consumed by the SYN it was made for and becomes a pair of
+//! flows, one for each direction.
+
+use ftp_nat_common::{
+    addr::Tuple,
+    counter::Counter,
+    layout::INTERFACE_LAN,
+    session::Session,
+    tcp::flag,
+    translation::{
+        EXPECT_HAIRPIN, Expectation, ExpectationKey, FLOW_ESTABLISHED, FLOW_FIN, FLOW_FORWARD,
+        FLOW_PEER_FIN, FLOW_RST, Flow,
+    },
+};
+
+use crate::{
+    maps::{EXPECTATIONS, FLOWS, INTERFACES, REPLACE, SESSIONS, count, settings},
+    packet::Packet,
+};
+
+/// Makes the flows of a data connection, if this SYN is the one that is expected.
+#[inline(never)]
+pub fn open(packet: Packet, now: u64) {
+    let packet = &packet;
+    let key = ExpectationKey {
+        addr: packet.tuple.dst,
+        port: packet.tuple.dport,
+        _pad: 0,
+        domain: packet.tuple.domain,
+    };
+    // SAFETY: copied at once.
+    let Some(expected) = (unsafe { EXPECTATIONS.get(key) }).copied() else {
+        return;
+    };
+    if now.wrapping_sub(expected.made_ns) > settings().expect_timeout_ns && now > expected.made_ns {
+        let _ = EXPECTATIONS.remove(key);
+        return;
+    }
+    let from_far = packet.tuple.src == expected.far_real;
+    if !from_far && !(expected.flags & EXPECT_HAIRPIN != 0 && from_inside(packet)) {
+        count(Counter::RefusedDataSource);
+        return;
+    }
+    // One SYN only: of two CPUs one removes it.
+    if EXPECTATIONS.remove(key).is_err() {
+        return;
+    }
+    count(Counter::ExpectationsUsed);
+    make_pair(packet, &expected, from_far, now);
+}
+
+#[inline(always)]
+fn from_inside(packet: &Packet) -> bool {
+    // SAFETY: read at once.
+    match unsafe { INTERFACES.get(packet.ifindex()) } {
+        Some(interface) => interface.flags & INTERFACE_LAN != 0,
+        None => false,
+    }
+}
+
+#[inline(always)]
+fn make_pair(packet: &Packet, expected: &Expectation, from_far: bool, now: u64) {
+    let to = Tuple {
+        src: expected.far_seen,
+        dst: expected.near,
+        sport: packet.tuple.sport,
+        dport: expected.near_port,
+        domain: packet.tuple.domain,
+    };
+    let mut flow = Flow {
+        last_ns: now,
+        made_ns: now,
+        packets: 0,
+        bytes: 0,
+        session: expected.session,
+        to,
+        out_ifindex: expected.near_ifindex,
+        flags: FLOW_FORWARD,
+        kind: expected.kind,
+        role: expected.role,
+        near_port: expected.near_port,
+        _pad: 0,
+    };
+    if FLOWS.insert(packet.tuple, flow, REPLACE).is_err() {
+        count(Counter::FlowsTableFull);
+        return;
+    }
+    flow.to = packet.tuple.reversed();
+    flow.flags = 0;
+    // Replies leave the way their control connection does, or a second WAN
+    // could be picked; an inside host is reached the way it came.
+    flow.out_ifindex = if from_far {
+        expected.far_ifindex
+    } else {
+        packet.ifindex()
+    };
+    if FLOWS.insert(to.reversed(), flow, REPLACE).is_err() {
+        let _ = FLOWS.remove(packet.tuple);
+        count(Counter::FlowsTableFull);
+        return;
+    }
+    count(Counter::FlowsMade);
+    if let Some(session) = SESSIONS.get_ptr_mut(expected.session) {
+        let session: *mut Session = session;
+        // SAFETY: a live map value; the number is for people to read.
+        unsafe { (*session).data_connections += 1 };
+    }
+}
+
+/// Notes what the packet means for the connection's state.
+#[inline(always)]
+pub fn follow(packet: &Packet, flow: &mut Flow, now: u64) {
+    flow.last_ns = now;
+    let mut own = 0;
+    let mut other = 0;
+    if packet.flags & flag::RST != 0 {
+        own = FLOW_RST;
+        other = FLOW_RST;
+    } else if packet.flags & flag::FIN != 0 {
+        own = FLOW_FIN;
+        other = FLOW_PEER_FIN;
+    } else if packet.flags & (flag::SYN | flag::ACK) == flag::ACK
+        && flow.flags & FLOW_ESTABLISHED == 0
+    {
+        own = FLOW_ESTABLISHED;
+    }
+    if flow.flags & own != own {
+        flow.flags |= own;
+    }
+    if other != 0
+        && let Some(peer) = FLOWS.get_ptr_mut(flow.to.reversed())
+    {
+        // SAFETY: a live map value; its bits only grow.
+        unsafe { (*peer).flags |= other };
+    }
+}

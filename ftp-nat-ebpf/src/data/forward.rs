@@ -1,0 +1,224 @@
+//! Forwarding a data packet past the stack: everything a router has to decide
+//! is decided before the first byte is changed.
+
+use aya_ebpf::{
+    bindings::{TC_ACT_SHOT, bpf_redir_neigh, bpf_redir_neigh__bindgen_ty_1},
+    helpers::{bpf_check_mtu, bpf_fib_lookup, bpf_redirect_neigh},
+};
+use ftp_nat_common::{
+    addr::{Addr, Tuple},
+    counter::Counter,
+    csum,
+    tcp::flag,
+    translation::Flow,
+};
+
+use super::{flow, icmp};
+use crate::{
+    maps::{count, scratch},
+    options,
+    packet::{Packet, store, tcp, v4, v6},
+    sync,
+};
+
+/// `struct bpf_fib_lookup` of `include/uapi/linux/bpf.h`, without its unions.
+#[repr(C)]
+pub struct Route {
+    family: u8,
+    l4_protocol: u8,
+    sport: u16,
+    dport: u16,
+    /// In: bytes of the IP packet. Out: the route's MTU.
+    total_len: u16,
+    ifindex: u32,
+    tos_or_flowinfo: u32,
+    src: [u32; 4],
+    dst: [u32; 4],
+    vlan: u32,
+    smac: [u8; 6],
+    dmac: [u8; 6],
+}
+const _: () = assert!(size_of::<Route>() == 64);
+
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+const LOOKUP_OUTPUT: u32 = aya_ebpf::bindings::BPF_FIB_LOOKUP_OUTPUT;
+const FOUND: i64 = aya_ebpf::bindings::BPF_FIB_LKUP_RET_SUCCESS as i64;
+const NO_NEIGHBOUR: i64 = aya_ebpf::bindings::BPF_FIB_LKUP_RET_NO_NEIGH as i64;
+const TOO_BIG: i64 = aya_ebpf::bindings::BPF_FIB_LKUP_RET_FRAG_NEEDED as i64;
+
+/// Forwards a packet of `flow`.
+#[inline(never)]
+pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
+    let packet = &packet;
+    let Some(scratch) = scratch() else {
+        return TC_ACT_SHOT as i32;
+    };
+    // SAFETY: this CPU's own memory.
+    let route = unsafe { &mut (*scratch).route };
+    if packet.ttl <= 1 {
+        count(Counter::DataTtlExceeded);
+        return icmp::answer(*packet, icmp::TTL_EXCEEDED);
+    }
+    let to = flow.to;
+    *route = Route {
+        family: if to.dst.is_v4() { AF_INET } else { AF_INET6 },
+        l4_protocol: 6,
+        sport: 0,
+        dport: 0,
+        total_len: wire_len(packet),
+        ifindex: flow.out_ifindex,
+        tos_or_flowinfo: 0,
+        src: ip_words(&to.src),
+        dst: ip_words(&to.dst),
+        vlan: 0,
+        smac: [0; 6],
+        dmac: [0; 6],
+    };
+    // SAFETY: the structure is the helper's, by name and size.
+    let found = unsafe {
+        bpf_fib_lookup(
+            packet.skb.cast(),
+            (&raw mut *route).cast(),
+            size_of::<Route>() as i32,
+            LOOKUP_OUTPUT,
+        )
+    };
+    match found {
+        FOUND | NO_NEIGHBOUR => {}
+        TOO_BIG => {
+            count(Counter::DataTooBig);
+            // Without DF too: TCP takes the error, and fragments could not be
+            // translated on the way back.
+            return icmp::answer(*packet, u32::from(route.total_len).max(1));
+        }
+        _ => {
+            count(Counter::DataNoRoute);
+            return TC_ACT_SHOT as i32;
+        }
+    }
+    if packet.flags & flag::SYN != 0 {
+        clamp_mss(*packet, flow.out_ifindex);
+    }
+    flow::follow(packet, flow, now);
+    // SAFETY: live map values.
+    unsafe {
+        sync::add(&raw mut flow.packets, 1);
+        sync::add(&raw mut flow.bytes, u64::from(packet.l3_len));
+    }
+    count(Counter::DataPackets);
+    if translate(packet, &to).is_none() {
+        count(Counter::DroppedEditFailed);
+        return TC_ACT_SHOT as i32;
+    }
+    redirect(route, flow.out_ifindex)
+}
+
+/// The bytes of one IP packet on the wire; of a merged one, of each of its parts.
+#[inline(always)]
+fn wire_len(packet: &Packet) -> u16 {
+    let gso_size = packet.gso_size();
+    let len = if gso_size == 0 {
+        packet.l3_len
+    } else {
+        (packet.payload - packet.l3 + gso_size).min(packet.l3_len)
+    };
+    len as u16
+}
+
+/// An address as `bpf_fib_lookup` and `bpf_redirect_neigh` want it.
+#[inline(always)]
+fn ip_words(addr: &Addr) -> [u32; 4] {
+    if addr.is_v4() {
+        [addr.v4_word(), 0, 0, 0]
+    } else {
+        addr.0
+    }
+}
+
+/// Nothing but these two interfaces limits the size of what follows.
+#[inline(never)]
+fn clamp_mss(packet: Packet, out_ifindex: u32) {
+    let packet = &packet;
+    let headers = if packet.is_v4 {
+        v4::HEADER_LEN
+    } else {
+        v6::HEADER_LEN
+    } + tcp::HEADER_LEN;
+    let mtu = |ifindex: u32| {
+        let mut mtu = 0u32;
+        // SAFETY: the helper writes the interface's MTU; on failure it stays 0.
+        unsafe { bpf_check_mtu(packet.skb.cast(), ifindex, &raw mut mtu, 0, 0) };
+        if mtu == 0 { u32::from(u16::MAX) } else { mtu }
+    };
+    let mtu = mtu(out_ifindex).min(mtu(packet.ifindex()));
+    let limit = mtu.saturating_sub(headers).min(u32::from(u16::MAX)) as u16;
+    options::clamp_mss(packet, |mss| mss.min(limit));
+}
+
+/// The sum of what stands in both the pseudo-header and the IP header.
+#[inline(always)]
+fn address_sum(is_v4: bool, addr: &Addr) -> u32 {
+    if is_v4 {
+        addr.v4_word()
+    } else {
+        let [a, b, c, d] = addr.0;
+        csum::add(csum::add(a, b), csum::add(c, d))
+    }
+}
+
+/// Writes the new addresses, ports and TTL.
+#[inline(always)]
+fn translate(packet: &Packet, to: &Tuple) -> Option<()> {
+    let sum = |t: &Tuple| {
+        csum::add(
+            address_sum(packet.is_v4, &t.src),
+            address_sum(packet.is_v4, &t.dst),
+        )
+    };
+    let ports = |t: &Tuple| csum::add(u32::from(t.sport.0), u32::from(t.dport.0));
+    let addresses = csum::diff(sum(&packet.tuple), sum(to));
+    if !packet.fix_tcp_check(addresses, true)
+        || !packet.fix_tcp_check(csum::diff(ports(&packet.tuple), ports(to)), false)
+    {
+        return None;
+    }
+    let ports = [to.sport.0, to.dport.0];
+    if !store(packet.skb, packet.l4 + tcp::SPORT, &ports) {
+        return None;
+    }
+    if packet.is_v4 {
+        let both = [to.src.v4_word(), to.dst.v4_word()];
+        // The TTL is the first byte of its 16-bit word.
+        let ttl = |ttl: u8| u32::from(u16::from_ne_bytes([ttl, 0]));
+        let delta = csum::add(addresses, csum::diff(ttl(packet.ttl), ttl(packet.ttl - 1)));
+        let done = store(packet.skb, packet.l3 + v4::SRC, &both)
+            && store(packet.skb, packet.l3 + v4::TTL, &(packet.ttl - 1))
+            && packet.fix_ip_check(delta);
+        done.then_some(())
+    } else {
+        let both = [to.src.0, to.dst.0];
+        let done = store(packet.skb, packet.l3 + v6::SRC, &both)
+            && store(packet.skb, packet.l3 + v6::HOP_LIMIT, &(packet.ttl - 1));
+        done.then_some(())
+    }
+}
+
+/// Sends the packet out; the stack resolves the neighbour.
+#[inline(never)]
+fn redirect(route: &Route, ifindex: u32) -> i32 {
+    let mut next_hop = bpf_redir_neigh {
+        nh_family: u32::from(route.family),
+        __bindgen_anon_1: bpf_redir_neigh__bindgen_ty_1 { ipv6_nh: route.dst },
+    };
+    // SAFETY: the structure is the helper's.
+    let verdict = unsafe {
+        bpf_redirect_neigh(
+            ifindex,
+            &raw mut next_hop,
+            size_of::<bpf_redir_neigh>() as i32,
+            0,
+        )
+    };
+    verdict as i32
+}

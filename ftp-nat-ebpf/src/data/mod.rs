@@ -1,0 +1,38 @@
+//! Data connections.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`flow`] | an expectation becomes a pair of flows; their state |
+//! | [`forward`] | route, TTL, MTU, translation, redirection |
+//! | [`icmp`] | what a router answers to a packet it can't forward |
+
+mod flow;
+mod forward;
+mod icmp;
+
+pub use forward::Route;
+
+use aya_ebpf::bindings::TC_ACT_UNSPEC;
+use ftp_nat_common::tcp::flag;
+
+use crate::{learn, maps::FLOWS, packet::Packet};
+
+/// A packet that isn't of a control connection, before NAT.
+#[inline(never)]
+pub fn ingress(packet: Packet) -> i32 {
+    let packet = &packet;
+    let now = learn::now();
+    if packet.flags & (flag::SYN | flag::ACK) == flag::SYN {
+        flow::open(*packet, now);
+    }
+    let Some(flow) = FLOWS.get_ptr_mut(packet.tuple) else {
+        return TC_ACT_UNSPEC;
+    };
+    // SAFETY: a live map value; its numbers are statistics and bits that only grow.
+    let flow = unsafe { &mut *flow };
+    if flow.expired(now) {
+        let _ = FLOWS.remove(packet.tuple);
+        return TC_ACT_UNSPEC;
+    }
+    forward::packet(*packet, flow, now)
+}

@@ -1,0 +1,65 @@
+//! The kernel side of ftp-nat: one TC program at ingress and one at egress of
+//! every gateway interface. All logic that can be tested on the host is in
+//! `ftp-nat-common`; what is here reaches into packets and maps.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`packet`] | parsing headers, reading and writing packet bytes |
+//! | [`maps`] | the maps |
+//! | [`learn`] | learning a connection's translation from both hooks |
+//! | [`control`] | segments of control connections: edits, sequence numbers, acks |
+//! | [`data`] | data connections: expectations, flows, forwarding, ICMP |
+#![no_std]
+#![no_main]
+#![allow(internal_features)]
+#![feature(core_intrinsics)]
+
+mod control;
+mod data;
+mod learn;
+mod maps;
+mod options;
+mod packet;
+mod sync;
+
+use aya_ebpf::{bindings::TC_ACT_UNSPEC, macros::classifier, programs::TcContext};
+use packet::Packet;
+
+/// Ingress sees a packet before the gateway's NAT.
+#[classifier]
+pub fn ftp_nat_ingress(ctx: TcContext) -> i32 {
+    let Some(packet) = Packet::parse(ctx.skb.skb) else {
+        return TC_ACT_UNSPEC;
+    };
+    if maps::is_control_port(packet.tuple.sport) || maps::is_control_port(packet.tuple.dport) {
+        let verdict = control::ingress(packet);
+        if verdict != control::NOT_CONTROL {
+            return verdict;
+        }
+    }
+    data::ingress(packet)
+}
+
+/// Egress sees the same packet after it.
+#[classifier]
+pub fn ftp_nat_egress(ctx: TcContext) -> i32 {
+    let Some(packet) = Packet::parse(ctx.skb.skb) else {
+        return TC_ACT_UNSPEC;
+    };
+    learn::at_egress(packet);
+    if maps::is_control_port(packet.tuple.sport) || maps::is_control_port(packet.tuple.dport) {
+        return control::egress(packet);
+    }
+    TC_ACT_UNSPEC
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo) -> ! {
+    // Never reached: the verifier refuses a program that can come here.
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

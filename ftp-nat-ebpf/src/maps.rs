@@ -1,0 +1,162 @@
+//! The maps. Names and contents are described in `ftp_nat_common::layout`.
+
+use aya_ebpf::{
+    bindings::{BPF_ANY, BPF_F_NO_PREALLOC},
+    macros::map,
+    maps::{Array, HashMap, LruHashMap, PerCpuArray},
+};
+use ftp_nat_common::{
+    addr::{Port, Tuple},
+    counter::Counter,
+    layout::{Interface, PORT_WORDS, Settings, size},
+    pairing::{Candidate, PairingKey, Sighting},
+    session::{EditsKey, HalfRef, Session},
+    stream::{
+        Edits,
+        ingress::{Run, Segment},
+    },
+    translation::{Expectation, ExpectationKey, Flow},
+};
+
+use crate::{
+    control::{Glue, Plan, Progressing},
+    data::Route,
+    options::Found,
+    packet::Headers,
+    sync,
+};
+
+#[map]
+pub static SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
+#[map]
+pub static WATCHED_PORTS: Array<u64> = Array::with_max_entries(PORT_WORDS, 0);
+#[map]
+pub static LEARNED_PORTS: Array<u64> = Array::with_max_entries(PORT_WORDS, 0);
+#[map]
+pub static INTERFACES: HashMap<u32, Interface> =
+    HashMap::with_max_entries(size::INTERFACES, BPF_F_NO_PREALLOC);
+#[map]
+pub static SIGHTINGS: LruHashMap<PairingKey, Sighting> =
+    LruHashMap::with_max_entries(size::PAIRING, 0);
+#[map]
+pub static CANDIDATES: LruHashMap<Tuple, Candidate> =
+    LruHashMap::with_max_entries(size::PAIRING, 0);
+#[map]
+pub static HALVES: HashMap<Tuple, HalfRef> =
+    HashMap::with_max_entries(2 * size::SESSIONS, BPF_F_NO_PREALLOC);
+#[map]
+pub static SESSIONS: HashMap<u64, Session> =
+    HashMap::with_max_entries(size::SESSIONS, BPF_F_NO_PREALLOC);
+#[map]
+pub static EDITS: HashMap<EditsKey, Edits> =
+    HashMap::with_max_entries(2 * size::SESSIONS, BPF_F_NO_PREALLOC);
+#[map]
+pub static EXPECTATIONS: HashMap<ExpectationKey, Expectation> =
+    HashMap::with_max_entries(size::EXPECTATIONS, BPF_F_NO_PREALLOC);
+#[map]
+pub static FLOWS: HashMap<Tuple, Flow> =
+    HashMap::with_max_entries(2 * size::DATA_CONNECTIONS, BPF_F_NO_PREALLOC);
+#[map]
+pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::ALL.len() as u32, 0);
+#[map]
+pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+/// Bytes of payload that are looked at in one go.
+pub const CHUNK: usize = 2048;
+
+/// What is too large for the stack of 512 bytes.
+#[repr(C)]
+pub struct Scratch {
+    /// What was read of the current packet's headers.
+    pub packet: Headers,
+    /// A part of the current payload. The verifier sees reads of up to twice its
+    /// size, so something of that size has to follow.
+    pub chunk: [u8; CHUNK],
+    /// The engine's work on the current segment.
+    pub run: Run,
+    /// The segment as the engine is told of it.
+    pub segment: Segment,
+    /// How far the engine has come in it.
+    pub progress: Progressing,
+    /// What becomes of it.
+    pub plan: Plan,
+    /// What the engine is told and asks for.
+    pub glue: Glue,
+    /// The way out of the current packet.
+    pub route: Route,
+    /// The connection that a session is being made of.
+    pub candidate: Candidate,
+    /// A new session on its way into its map, or a copy to go back to.
+    pub session: Session,
+    /// The outstanding edits of the half that is worked on.
+    pub edits: Edits,
+    /// Edits all zero, to make new ones from.
+    pub no_edits: Edits,
+    /// TCP options, or a header that is being made.
+    pub header: [u8; 128],
+    /// Where an option was found in it.
+    pub option: Found,
+}
+
+/// This CPU's scratch memory. TC programs of one CPU never nest.
+#[inline(always)]
+pub fn scratch() -> Option<*mut Scratch> {
+    SCRATCH.get_ptr_mut(0)
+}
+
+/// Counts an event.
+#[inline(always)]
+pub fn count(counter: Counter) {
+    count_raw(counter as u32);
+}
+
+/// Counts an event by its counter's number.
+#[inline(always)]
+pub fn count_raw(counter: u32) {
+    if let Some(value) = COUNTERS.get_ptr_mut(counter) {
+        // SAFETY: the value is this CPU's own and map values live as long as the program runs.
+        unsafe { *value += 1 };
+    }
+}
+
+/// The settings; all zero before userspace has written them.
+#[inline(always)]
+pub fn settings() -> Settings {
+    SETTINGS.get(0).copied().unwrap_or_default()
+}
+
+#[inline(always)]
+fn bit(map: &Array<u64>, port: u16) -> bool {
+    match map.get(u32::from(port) / 64) {
+        Some(word) => word >> (port % 64) & 1 != 0,
+        None => false,
+    }
+}
+
+/// Whether userspace wants connections to the port to be followed.
+#[inline(always)]
+pub fn is_watched(port: Port) -> bool {
+    bit(&WATCHED_PORTS, port.get())
+}
+
+/// Whether a packet with this port may belong to a control connection.
+#[inline(always)]
+pub fn is_control_port(port: Port) -> bool {
+    let port = port.get();
+    bit(&WATCHED_PORTS, port) || bit(&LEARNED_PORTS, port)
+}
+
+/// Remembers the real port of a server that was dialled by another one.
+#[inline(always)]
+pub fn learn_port(port: Port) {
+    let port = port.get();
+    if let Some(word) = LEARNED_PORTS.get_ptr_mut(u32::from(port) / 64) {
+        // SAFETY: the pointer is to a value of the map, which outlives the program's run.
+        unsafe { sync::or(word, 1 << (port % 64)) };
+    }
+}
+
+/// Flag of an insert that replaces.
+pub const REPLACE: u64 = BPF_ANY as u64;
+/// Flag of an insert that fails with `EEXIST` where the key is taken.
+pub const CREATE: u64 = aya_ebpf::bindings::BPF_NOEXIST as u64;

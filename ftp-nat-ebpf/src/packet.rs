@@ -1,0 +1,387 @@
+//! Parsing headers, and reading and writing packet bytes.
+
+use aya_ebpf::{
+    bindings::{__sk_buff, BPF_F_PSEUDO_HDR},
+    helpers::{bpf_l3_csum_replace, bpf_l4_csum_replace, bpf_skb_load_bytes, bpf_skb_store_bytes},
+};
+use ftp_nat_common::{
+    addr::{Addr, Port, Tuple},
+    counter::Counter,
+};
+use network_types::ip::IpProto;
+
+use crate::maps::{count, scratch};
+
+/// Bytes before the IP header: 14, or 0 on devices without an Ethernet header.
+/// Set by the loader.
+#[unsafe(no_mangle)]
+static L2_LEN: u32 = 14;
+
+/// Bytes before the IP header.
+#[inline(always)]
+pub fn l2_len() -> u32 {
+    // SAFETY: the static lives in .rodata; it is read as volatile because the
+    // loader writes it after compilation.
+    unsafe { core::ptr::read_volatile(&raw const L2_LEN) }
+}
+
+const ETH_P_IP: u32 = 0x0800u16.to_be() as u32;
+const ETH_P_IPV6: u32 = 0x86ddu16.to_be() as u32;
+
+/// Offsets in an IPv4 header.
+pub mod v4 {
+    pub const TOTAL_LEN: u32 = 2;
+    pub const TTL: u32 = 8;
+    pub const CHECK: u32 = 10;
+    pub const SRC: u32 = 12;
+    pub const HEADER_LEN: u32 = 20;
+}
+
+/// Offsets in an IPv6 header.
+pub mod v6 {
+    pub const PAYLOAD_LEN: u32 = 4;
+    pub const HOP_LIMIT: u32 = 7;
+    pub const SRC: u32 = 8;
+    pub const HEADER_LEN: u32 = 40;
+}
+
+/// Offsets in a TCP header.
+pub mod tcp {
+    pub const SPORT: u32 = 0;
+    pub const SEQ: u32 = 4;
+    pub const ACK: u32 = 8;
+    pub const FLAGS: u32 = 13;
+    pub const CHECK: u32 = 16;
+    pub const URGENT: u32 = 18;
+    pub const HEADER_LEN: u32 = 20;
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Ipv4Header {
+    version_len: u8,
+    tos: u8,
+    total_len: u16,
+    id: u16,
+    fragment: u16,
+    ttl: u8,
+    protocol: u8,
+    check: u16,
+    src: u32,
+    dst: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Ipv6Header {
+    version_class_flow: u32,
+    payload_len: u16,
+    next_header: u8,
+    hop_limit: u8,
+    src: [u32; 4],
+    dst: [u32; 4],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct TcpHeader {
+    sport: u16,
+    dport: u16,
+    seq: u32,
+    ack: u32,
+    offset: u8,
+    flags: u8,
+    window: u16,
+    check: u16,
+    urgent: u16,
+}
+
+/// A TCP packet: the kernel's, and what was read of its headers.
+#[derive(Clone, Copy)]
+pub struct Packet {
+    pub skb: *mut __sk_buff,
+    headers: *mut Headers,
+}
+
+impl core::ops::Deref for Packet {
+    type Target = Headers;
+
+    #[inline(always)]
+    fn deref(&self) -> &Headers {
+        // SAFETY: `parse` pointed it to this CPU's own memory.
+        unsafe { &*self.headers }
+    }
+}
+
+/// What was read of a packet's headers. Numbers are in host byte order.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Headers {
+    pub tuple: Tuple,
+    /// Offset of the IP header.
+    pub l3: u32,
+    /// Offset of the TCP header.
+    pub l4: u32,
+    /// Offset of the payload.
+    pub payload: u32,
+    /// Bytes from the IP header to the end of the IP packet.
+    pub l3_len: u32,
+    pub seq: u32,
+    pub ack: u32,
+    pub ip_id: u16,
+    pub window: u16,
+    pub urgent: u16,
+    /// The TCP checksum as it stands in the packet.
+    pub check: u16,
+    /// TTL or hop limit.
+    pub ttl: u8,
+    pub flags: u8,
+    pub is_v4: bool,
+}
+
+/// Reads a header that may lie outside of the linear part.
+#[inline(always)]
+pub fn load<T>(skb: *mut __sk_buff, at: u32) -> Option<T> {
+    let mut value = core::mem::MaybeUninit::<T>::uninit();
+    // SAFETY: the helper writes `size_of::<T>()` bytes or fails; the types read
+    // here are plain numbers.
+    unsafe {
+        let failed = bpf_skb_load_bytes(
+            skb.cast(),
+            at,
+            value.as_mut_ptr().cast(),
+            size_of::<T>() as u32,
+        );
+        if failed != 0 {
+            None
+        } else {
+            Some(value.assume_init())
+        }
+    }
+}
+
+/// Writes packet bytes; checksums are the caller's business.
+#[inline(always)]
+pub fn store<T>(skb: *mut __sk_buff, at: u32, value: &T) -> bool {
+    // SAFETY: the helper reads `size_of::<T>()` bytes of a live value.
+    unsafe {
+        bpf_skb_store_bytes(
+            skb.cast(),
+            at,
+            (&raw const *value).cast(),
+            size_of::<T>() as u32,
+            0,
+        ) == 0
+    }
+}
+
+/// `len`, cut to a bound that the verifier can see: the compiler must not know
+/// that the mask changes nothing, or it would take it away.
+#[inline(always)]
+pub fn bounded(len: u32, mask: u32) -> u32 {
+    core::hint::black_box(len) & mask
+}
+
+/// Where this CPU keeps what it read of the current packet.
+#[inline(always)]
+fn headers() -> Option<*mut Headers> {
+    let scratch = scratch()?;
+    // SAFETY: this CPU's own memory.
+    Some(unsafe { &raw mut (*scratch).packet })
+}
+
+/// IPv6 extension headers that may stand before TCP (RFC 8200 section 4).
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const DESTINATION: u8 = 60;
+/// Extension headers that are stepped over; more pass unlooked at.
+const EXTENSIONS_MAX: u32 = 6;
+
+impl Packet {
+    /// `None` for everything that isn't a whole TCP header: it is passed.
+    #[inline(always)]
+    pub fn parse(skb: *mut __sk_buff) -> Option<Self> {
+        if !Self::read(skb) {
+            return None;
+        }
+        Some(Self {
+            skb,
+            headers: headers()?,
+        })
+    }
+
+    /// Reads the headers into scratch memory. A function of its own, so that
+    /// what it has on the stack is gone when the packet is worked on.
+    #[inline(never)]
+    fn read(skb: *mut __sk_buff) -> bool {
+        Self::read_ip(skb).is_some()
+    }
+
+    #[inline(always)]
+    fn read_ip(skb: *mut __sk_buff) -> Option<Self> {
+        // SAFETY: the context is valid for the whole run.
+        let protocol = unsafe { (*skb).protocol };
+        if protocol == ETH_P_IP {
+            Self::parse_v4(skb)
+        } else if protocol == ETH_P_IPV6 {
+            Self::parse_v6(skb)
+        } else {
+            None
+        }
+    }
+
+    #[inline(always)]
+    fn parse_v4(skb: *mut __sk_buff) -> Option<Self> {
+        let l3 = l2_len();
+        let ip: Ipv4Header = load(skb, l3)?;
+        if ip.protocol != IpProto::Tcp as u8 || ip.version_len >> 4 != 4 {
+            return None;
+        }
+        let header_len = u32::from(ip.version_len & 15) * 4;
+        if header_len < v4::HEADER_LEN {
+            return None;
+        }
+        // More fragments, or an offset; DF alone is none.
+        if u16::from_be(ip.fragment) & 0x3fff != 0 {
+            count(Counter::Fragments);
+            return None;
+        }
+        let packet = Self {
+            skb,
+            headers: headers()?,
+        };
+        // SAFETY: this CPU's own memory.
+        let h = unsafe { &mut *packet.headers };
+        h.tuple.src = Addr::from_v4_word(ip.src);
+        h.tuple.dst = Addr::from_v4_word(ip.dst);
+        h.is_v4 = true;
+        h.l3 = l3;
+        h.l4 = l3 + header_len;
+        h.l3_len = u32::from(u16::from_be(ip.total_len));
+        h.ttl = ip.ttl;
+        h.ip_id = u16::from_be(ip.id);
+        packet.parse_tcp()
+    }
+
+    #[inline(always)]
+    fn parse_v6(skb: *mut __sk_buff) -> Option<Self> {
+        let l3 = l2_len();
+        let ip: Ipv6Header = load(skb, l3)?;
+        let mut next = ip.next_header;
+        let mut l4 = l3 + v6::HEADER_LEN;
+        let mut n = 0;
+        while n < EXTENSIONS_MAX {
+            if next == FRAGMENT {
+                count(Counter::Fragments);
+                return None;
+            }
+            if !matches!(next, HOP_BY_HOP | ROUTING | DESTINATION) {
+                break;
+            }
+            let [following, len]: [u8; 2] = load(skb, l4)?;
+            next = following;
+            l4 += (u32::from(len) + 1) * 8;
+            n += 1;
+        }
+        if next != IpProto::Tcp as u8 {
+            return None;
+        }
+        let packet = Self {
+            skb,
+            headers: headers()?,
+        };
+        // SAFETY: this CPU's own memory.
+        let h = unsafe { &mut *packet.headers };
+        h.tuple.src = Addr(ip.src);
+        h.tuple.dst = Addr(ip.dst);
+        h.is_v4 = false;
+        h.l3 = l3;
+        h.l4 = l4;
+        h.l3_len = u32::from(u16::from_be(ip.payload_len)) + v6::HEADER_LEN;
+        h.ttl = ip.hop_limit;
+        h.ip_id = 0;
+        packet.parse_tcp()
+    }
+
+    #[inline(always)]
+    fn parse_tcp(self) -> Option<Self> {
+        // SAFETY: this CPU's own memory.
+        let h = unsafe { &mut *self.headers };
+        let tcp: TcpHeader = load(self.skb, h.l4)?;
+        let header_len = u32::from(tcp.offset >> 4) * 4;
+        h.payload = h.l4 + header_len;
+        // A merged packet may be longer than its 16-bit length field can say.
+        // SAFETY: the context is valid for the whole run.
+        let (len, gso_size) = unsafe { ((*self.skb).len, (*self.skb).gso_size) };
+        if gso_size != 0 {
+            h.l3_len = len - h.l3.min(len);
+        }
+        if header_len < tcp::HEADER_LEN || h.payload - h.l3 > h.l3_len || h.l3 + h.l3_len > len {
+            return None;
+        }
+        h.tuple.sport = Port(tcp.sport);
+        h.tuple.dport = Port(tcp.dport);
+        h.tuple.domain = 0;
+        h.seq = u32::from_be(tcp.seq);
+        h.ack = u32::from_be(tcp.ack);
+        h.flags = tcp.flags;
+        h.window = u16::from_be(tcp.window);
+        h.urgent = u16::from_be(tcp.urgent);
+        h.check = tcp.check;
+        Some(self)
+    }
+
+    /// Bytes of TCP payload.
+    #[inline(always)]
+    pub fn payload_len(&self) -> u32 {
+        self.l3 + self.l3_len - self.payload
+    }
+
+    /// Payload bytes of one packet on the wire, 0 where this is one.
+    #[inline(always)]
+    pub fn gso_size(&self) -> u32 {
+        // SAFETY: the context is valid for the whole run.
+        unsafe { (*self.skb).gso_size }
+    }
+
+    /// The interface whose hook this is.
+    #[inline(always)]
+    pub fn ifindex(&self) -> u32 {
+        // SAFETY: the context is valid for the whole run.
+        unsafe { (*self.skb).ifindex }
+    }
+
+    /// Repairs the TCP checksum by a difference. `pseudo`: the difference is of
+    /// the pseudo-header, which counts for offloaded checksums too.
+    #[inline(always)]
+    pub fn fix_tcp_check(&self, delta: u32, pseudo: bool) -> bool {
+        if delta == 0 {
+            return true;
+        }
+        let flags = if pseudo {
+            u64::from(BPF_F_PSEUDO_HDR)
+        } else {
+            0
+        };
+        // SAFETY: a helper call with numbers only.
+        unsafe {
+            bpf_l4_csum_replace(
+                self.skb.cast(),
+                self.l4 + tcp::CHECK,
+                0,
+                u64::from(delta),
+                flags,
+            ) == 0
+        }
+    }
+
+    /// Repairs the IPv4 header checksum by a difference.
+    #[inline(always)]
+    pub fn fix_ip_check(&self, delta: u32) -> bool {
+        // SAFETY: a helper call with numbers only.
+        unsafe {
+            bpf_l3_csum_replace(self.skb.cast(), self.l3 + v4::CHECK, 0, u64::from(delta), 0) == 0
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Atomic operations. `core::sync::atomic` has no read-modify-write operations
+//! on this target; the intrinsics behind it do.
+
+use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_or, atomic_xadd, atomic_xchg};
+
+const RELAXED: AtomicOrdering = AtomicOrdering::Relaxed;
+const SEQ_CST: AtomicOrdering = AtomicOrdering::SeqCst;
+
+/// Sets bits.
+///
+/// # Safety
+/// `word` points to a live map value.
+#[inline(always)]
+pub unsafe fn or(word: *mut u64, bits: u64) {
+    // SAFETY: as the caller promises.
+    unsafe { atomic_or::<u64, u64, RELAXED>(word, bits) };
+}
+
+/// Adds.
+///
+/// # Safety
+/// `word` points to a live map value.
+#[inline(always)]
+pub unsafe fn add(word: *mut u64, n: u64) {
+    // SAFETY: as the caller promises.
+    unsafe { atomic_xadd::<u64, u64, RELAXED>(word, n) };
+}
+
+/// How often a lock is tried: about 3 microseconds. What another CPU does
+/// meanwhile takes less, unless its guest was descheduled.
+const TRIES: u32 = 128;
+
+/// Takes a lock if it can be had soon.
+///
+/// # Safety
+/// `lock` points to a live map value.
+#[inline(always)]
+pub unsafe fn try_lock(lock: *mut u32) -> bool {
+    let mut n = 0;
+    while n < TRIES {
+        // SAFETY: as the caller promises.
+        let (_, taken) = unsafe { atomic_cxchg::<u32, SEQ_CST, SEQ_CST>(lock, 0, 1) };
+        if taken {
+            return true;
+        }
+        n += 1;
+    }
+    false
+}
+
+/// Gives a lock back.
+///
+/// # Safety
+/// `lock` points to a live map value, and the caller holds it.
+#[inline(always)]
+pub unsafe fn unlock(lock: *mut u32) {
+    // SAFETY: as the caller promises.
+    unsafe { atomic_xchg::<u32, SEQ_CST>(lock, 0) };
+}
