@@ -1,0 +1,133 @@
+//! `ftp-nat run`.
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use log::LevelFilter;
+
+use super::PinPath;
+use crate::{
+    daemon,
+    loader::{Config, attach::Hook},
+    ports::ControlPort,
+};
+
+/// Load the programs, attach them, and serve them in the foreground.
+///
+/// Prints one line beginning with "ready:" on stderr when packets are being
+/// handled, and tells systemd (Type=notify). It ends on SIGINT, SIGTERM or
+/// SIGHUP. However it ends, the data path stays pinned and goes on handling
+/// packets, unless --unload-on-exit; `run` again adopts it and replaces the
+/// programs without losing a packet or a session. Interfaces no longer named
+/// are then detached, new ones attached. If anything fails at the start,
+/// everything is left as it was.
+///
+/// Needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, and CAP_SYS_ADMIN if the bpf
+/// filesystem has to be mounted: in short, root. Linux 6.1 or newer.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Interfaces that face the outside; can be repeated.
+    #[arg(long, value_name = "IF", num_args = 1.., required_unless_present = "lan")]
+    wan: Vec<String>,
+    /// Interfaces that face the inside; can be repeated.
+    ///
+    /// Hosts behind them may also use the data connections announced by other
+    /// inside hosts through the gateway's outside address (hairpin).
+    #[arg(long, value_name = "IF", num_args = 1..)]
+    lan: Vec<String>,
+    /// Control ports to watch, e.g. --port 21,2121; can be repeated.
+    ///
+    /// Default: 21, or the ports that are watched already when a pinned data
+    /// path is adopted. If given, exactly these are watched from now on; sessions
+    /// on other ports go on. `ftp-nat ports` changes them later.
+    #[arg(long = "port", value_name = "N", value_delimiter = ',')]
+    ports: Option<Vec<ControlPort>>,
+    #[command(flatten)]
+    pin_path: PinPath,
+    /// Remove programs and maps when the process ends.
+    ///
+    /// Control connections whose announcements were rewritten to another length
+    /// do not survive that. Without this option nothing is lost.
+    #[arg(long)]
+    unload_on_exit: bool,
+    /// How the programs are attached.
+    #[arg(long, value_enum, default_value_t = HookChoice::Auto)]
+    hook: HookChoice,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum HookChoice {
+    /// TCX where the kernel has it (6.6 and newer), clsact before.
+    Auto,
+    /// TCX links: replaced without a gap, first at ingress, last at egress.
+    Tcx,
+    /// Filters of the clsact qdisc.
+    Clsact,
+}
+
+pub(super) fn run(options: Options, level: LevelFilter) -> anyhow::Result<()> {
+    let unload_on_exit = options.unload_on_exit;
+    daemon::run(&config(options, level), unload_on_exit).context("run")
+}
+
+fn config(options: Options, level: LevelFilter) -> Config {
+    Config {
+        wan: options.wan,
+        lan: options.lan,
+        ports: options.ports.map(|ports| ports.into_iter().collect()),
+        pin_path: options.pin_path.pin_path,
+        hook: match options.hook {
+            HookChoice::Auto => None,
+            HookChoice::Tcx => Some(Hook::Tcx),
+            HookChoice::Clsact => Some(Hook::Clsact),
+        },
+        log_level: level,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Verb};
+
+    fn parse(words: &str) -> Result<Config, String> {
+        let words = ["ftp-nat", "run"]
+            .into_iter()
+            .chain(words.split_whitespace());
+        match Cli::try_parse_from(words).map_err(|e| e.to_string())?.verb {
+            Verb::Run(options) => Ok(config(options, LevelFilter::Info)),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn interfaces_and_ports_can_be_given_in_any_of_the_usual_ways() {
+        let config = parse("--wan a b --lan c --wan d --port 21,2121 --port 990").unwrap();
+        assert_eq!(config.wan, ["a", "b", "d"]);
+        assert_eq!(config.lan, ["c"]);
+        assert_eq!(config.ports.unwrap().to_string(), "21,990,2121");
+        assert_eq!(config.hook, None);
+    }
+
+    #[test]
+    fn no_port_option_is_not_the_same_as_the_default() {
+        // It decides whether an adopted data path keeps its ports.
+        assert!(parse("--lan c").unwrap().ports.is_none());
+    }
+
+    #[test]
+    fn what_can_not_be_is_refused() {
+        for (words, expected) in [
+            ("", "--wan"),
+            ("--wan a --port 0", "port 0"),
+            ("--wan a --port 65536", "no port 65536"),
+            ("--wan a --port 21,,22", "no port"),
+            ("--wan a --hook xdp", "xdp"),
+            ("--wan a -q -v", "cannot be used"),
+        ] {
+            let error = parse(words).unwrap_err();
+            assert!(error.contains(expected), "{words}: {error}");
+        }
+    }
+}

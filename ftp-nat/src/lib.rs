@@ -1,0 +1,26 @@
+//! The user side of ftp-nat: loads and attaches the two TC programs, keeps
+//! their maps tidy, and shows what they do.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`loader`] | load, attach, pin, adopt what is pinned, unload |
+//! | [`maps`] | the maps as typed tables behind one trait, so that all logic runs without root |
+//! | [`ports`] | the watched control ports |
+//! | [`daemon`] | the run loop: sweep, kernel logs, signals |
+//! | [`view`] | what a person or a script sees of the maps: the JSON of every command |
+//! | [`render`] | the same as tables |
+//! | [`cli`] | the command line, one file per verb |
+//! | [`error`] | what can go wrong |
+//! | `sys` | the few system calls that no crate offers |
+
+pub mod cli;
+pub mod daemon;
+pub mod error;
+pub mod loader;
+pub mod maps;
+pub mod ports;
+pub mod render;
+mod sys;
+pub mod view;
+
+pub use error::{Error, Result};

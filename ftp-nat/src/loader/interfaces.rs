@@ -1,0 +1,224 @@
+//! Which interfaces were named, and whether they can be used together.
+
+use std::collections::HashMap;
+
+use ftp_nat_common::layout::{INTERFACE_LAN, Interface};
+
+use crate::{
+    error::{Error, Result},
+    sys::{
+        addresses::{self, Addresses},
+        links::Device,
+    },
+};
+
+/// A named interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// Its name.
+    pub name: String,
+    /// Its index.
+    pub index: u32,
+    /// It faces the inside.
+    pub lan: bool,
+    /// Bytes before the IP header of its packets.
+    pub l2_len: u32,
+}
+
+impl Selected {
+    /// What the kernel side is told about it, given the addresses of all.
+    fn entry(&self, addresses: &HashMap<String, Addresses>) -> Interface {
+        let own = addresses.get(&self.name).copied().unwrap_or_default();
+        Interface {
+            flags: if self.lan { INTERFACE_LAN } else { 0 },
+            addr_v4: own.v4,
+            addr_v6: own.v6,
+        }
+    }
+}
+
+/// What the kernel side is to be told about the interfaces now. Addresses come
+/// and go (DHCP, router advertisements), so this is asked again.
+pub(crate) fn entries(selected: &[Selected]) -> Result<Vec<(u32, Interface)>> {
+    let addresses = addresses::all()?;
+    Ok(selected
+        .iter()
+        .map(|interface| (interface.index, interface.entry(&addresses)))
+        .collect())
+}
+
+/// The interfaces named `wan` and `lan` among `devices`.
+pub(crate) fn select(wan: &[String], lan: &[String], devices: &[Device]) -> Result<Vec<Selected>> {
+    let named = || {
+        wan.iter()
+            .map(|n| (n, false))
+            .chain(lan.iter().map(|n| (n, true)))
+    };
+    if named().next().is_none() {
+        return Err(Error::NoInterface);
+    }
+    let mut selected: Vec<Selected> = Vec::new();
+    for (name, is_lan) in named() {
+        if let Some(before) = selected.iter().find(|s| s.name == *name) {
+            let name = name.clone();
+            return Err(if before.lan == is_lan {
+                Error::InterfaceTwice { name }
+            } else {
+                Error::InterfaceBothKinds { name }
+            });
+        }
+        let device = devices.iter().find(|d| d.name == *name).ok_or_else(|| {
+            let existing: Vec<_> = devices.iter().map(|d| d.name.as_str()).collect();
+            Error::NoSuchInterface {
+                name: name.clone(),
+                existing: existing.join(", "),
+            }
+        })?;
+        selected.push(Selected {
+            name: name.clone(),
+            index: device.index,
+            lan: is_lan,
+            l2_len: l2_len(device)?,
+        });
+    }
+    refuse_stacked(&selected, devices)?;
+    Ok(selected)
+}
+
+/// Bytes of link header, as `dev_is_mac_header_xmit` in the kernel's
+/// include/linux/if_arp.h decides.
+fn l2_len(device: &Device) -> Result<u32> {
+    const ETHER: u16 = 1;
+    const PPP: u16 = 512;
+    const RAWIP: u16 = 519;
+    const TUNNEL: u16 = 768;
+    const TUNNEL6: u16 = 769;
+    /// Has an Ethernet header of zeroes.
+    const LOOPBACK: u16 = 772;
+    const SIT: u16 = 776;
+    const IPGRE: u16 = 778;
+    const IP6GRE: u16 = 823;
+    const VOID: u16 = 0xffff;
+    const NONE: u16 = 0xfffe;
+    match device.link_type {
+        ETHER | LOOPBACK => Ok(14),
+        PPP | RAWIP | TUNNEL | TUNNEL6 | SIT | IPGRE | IP6GRE | VOID | NONE => Ok(0),
+        link_type => Err(Error::LinkLayer {
+            name: device.name.clone(),
+            link_type,
+        }),
+    }
+}
+
+/// Refuses two named devices of which one lies on top of the other: their
+/// packets would pass the programs twice.
+fn refuse_stacked(selected: &[Selected], devices: &[Device]) -> Result<()> {
+    for lower in selected {
+        for upper in selected.iter().filter(|upper| upper.index != lower.index) {
+            if is_above(upper.index, lower.index, devices) {
+                return Err(Error::Stacked {
+                    upper: upper.name.clone(),
+                    lower: lower.name.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the packets of `lower` pass `upper` too.
+fn is_above(upper: u32, lower: u32, devices: &[Device]) -> bool {
+    // Walks up from `lower`. No device is entered twice, so that a loop (which
+    // the kernel doesn't allow) would end all the same.
+    let mut reached = vec![lower];
+    let mut next = 0;
+    while let Some(&at) = reached.get(next) {
+        next += 1;
+        let master = devices
+            .iter()
+            .find(|d| d.index == at)
+            .and_then(|d| d.master);
+        let on_it = devices
+            .iter()
+            .filter(|d| d.parent == Some(at))
+            .map(|d| d.index);
+        for above in on_it.chain(master) {
+            if !reached.contains(&above) {
+                reached.push(above);
+            }
+        }
+    }
+    upper != lower && reached.contains(&upper)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(index: u32, name: &str) -> Device {
+        Device {
+            index,
+            name: name.to_owned(),
+            link_type: 1,
+            ..Device::default()
+        }
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|n| (*n).to_owned()).collect()
+    }
+
+    fn try_select(wan: &[&str], lan: &[&str], devices: &[Device]) -> Result<Vec<Selected>> {
+        select(&names(wan), &names(lan), devices)
+    }
+
+    #[test]
+    fn named_interfaces_are_found_with_role_and_header() {
+        let mut ppp = device(3, "ppp0");
+        ppp.link_type = 512;
+        let found = try_select(&["ppp0"], &["eth0"], &[device(2, "eth0"), ppp]).unwrap();
+        let facts: Vec<_> = found.iter().map(|s| (s.index, s.lan, s.l2_len)).collect();
+        assert_eq!(facts, [(3, false, 0), (2, true, 14)]);
+    }
+
+    #[test]
+    fn wrong_names_are_told_apart() {
+        let devices = [device(1, "lo"), device(2, "eth0")];
+        let message =
+            |wan: &[&str], lan: &[&str]| try_select(wan, lan, &devices).unwrap_err().to_string();
+        assert!(message(&["eth9"], &[]).contains("no such interface: eth9 (there are: lo, eth0)"));
+        assert!(message(&["eth0", "eth0"], &[]).contains("named twice"));
+        assert!(message(&["eth0"], &["eth0"]).contains("as --wan and as --lan"));
+        assert!(message(&[], &[]).contains("no interface"));
+    }
+
+    #[test]
+    fn an_unknown_link_layer_is_refused() {
+        let mut infiniband = device(2, "ib0");
+        infiniband.link_type = 32;
+        assert!(matches!(
+            try_select(&["ib0"], &[], &[infiniband]),
+            Err(Error::LinkLayer { link_type: 32, .. })
+        ));
+    }
+
+    #[test]
+    fn stacked_interfaces_are_refused_through_any_number_of_layers() {
+        let (mut port, mut bond, bridge, mut vlan) = (
+            device(2, "eth0"),
+            device(3, "bond0"),
+            device(4, "br0"),
+            device(5, "eth0.7"),
+        );
+        port.master = Some(3);
+        bond.master = Some(4);
+        vlan.parent = Some(2);
+        let devices = [port, bond, bridge, vlan, device(6, "eth1")];
+        for pair in [["br0", "eth0"], ["eth0", "bond0"], ["eth0.7", "eth0"]] {
+            let error = try_select(&pair[..1], &pair[1..], &devices).unwrap_err();
+            assert!(matches!(error, Error::Stacked { .. }), "{pair:?}: {error}");
+        }
+        // Two things on top of the same device are no stack.
+        assert!(try_select(&["br0"], &["eth0.7", "eth1"], &devices).is_ok());
+    }
+}

@@ -1,0 +1,288 @@
+//! From nothing to packets being handled, and back.
+//!
+//! | file | behaviour |
+//! |---|---|
+//! | [`interfaces`] | which interfaces were named, which go together |
+//! | `object` | the eBPF object, verified, on new or on pinned maps |
+//! | `pins` | the pin path and its lock |
+//! | [`attach`] | the attach policy |
+//! | `undo` | a start that fails leaves everything as it was |
+//! | [`unload`] | removes everything |
+
+pub mod attach;
+pub mod interfaces;
+mod object;
+mod pins;
+mod undo;
+pub mod unload;
+
+use std::{path::PathBuf, rc::Rc};
+
+use ftp_nat_common::layout::{
+    EXPECT_TIMEOUT_SECS, LAYOUT_VERSION, PORT_FIRST, PORT_LAST, SETTING_HAIRPIN, Settings, map,
+};
+use log::LevelFilter;
+
+pub use self::object::OBJECT;
+use self::{
+    attach::{Hook, PinnedLink},
+    interfaces::Selected,
+    pins::{Content, Lock},
+    undo::{Step, Undo},
+};
+pub(crate) use self::{object::Object, pins::Pins};
+use crate::{
+    error::{Error, Result},
+    maps::Maps,
+    ports::{self, ControlPort, PortSet},
+    sys::{
+        links,
+        privileges::{self, Purpose},
+    },
+};
+
+/// Where pins are if nothing else is said.
+pub const DEFAULT_PIN_PATH: &str = "/sys/fs/bpf/ftp-nat";
+
+/// What to load, and where.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Outside interfaces.
+    pub wan: Vec<String>,
+    /// Inside interfaces.
+    pub lan: Vec<String>,
+    /// The control ports to watch. `None`: those already watched when a data
+    /// path is adopted, 21 otherwise.
+    pub ports: Option<PortSet>,
+    /// Where maps and links are pinned.
+    pub pin_path: PathBuf,
+    /// How to attach. `None`: the best that the kernel has.
+    pub hook: Option<Hook>,
+    /// The most detailed messages wanted from the kernel side.
+    pub log_level: LevelFilter,
+}
+
+/// A data path that handles packets.
+pub struct Loaded {
+    /// Its maps.
+    pub maps: Rc<Maps>,
+    /// What was done.
+    pub report: Report,
+    pub(crate) objects: Vec<Object>,
+    pins: Pins,
+    lock: Lock,
+}
+
+/// What a start did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The interfaces.
+    pub interfaces: Vec<Selected>,
+    /// How the programs are attached.
+    pub hook: Hook,
+    /// The watched ports.
+    pub ports: PortSet,
+    /// The sessions that were there already; `None` if all is new.
+    pub adopted: Option<u64>,
+}
+
+/// The settings of a fresh load.
+#[must_use]
+pub const fn default_settings() -> Settings {
+    Settings {
+        layout_version: LAYOUT_VERSION,
+        flags: SETTING_HAIRPIN,
+        expect_timeout_ns: EXPECT_TIMEOUT_SECS * ftp_nat_common::translation::SECOND,
+        port_first: PORT_FIRST,
+        port_last: PORT_LAST,
+        _pad: 0,
+    }
+}
+
+/// Loads and attaches, or adopts what is pinned. If anything fails, all is as
+/// it was before.
+pub fn start(config: &Config) -> Result<Loaded> {
+    privileges::require(Purpose::Manage)?;
+    let kernel = privileges::kernel()?;
+    let devices = links::all()?;
+    let selected = interfaces::select(&config.wan, &config.lan, &devices)?;
+    let hook = Hook::choose(config.hook, kernel)?;
+
+    let mut undo = Undo::default();
+    let pins = Pins::create(&config.pin_path)?;
+    let lock = pins
+        .lock()?
+        .map_err(|holder| holder.error(pins.path(), ""))?;
+    let content = pins.content()?;
+    if content == Content::Nothing {
+        undo.push(Step::Directories(pins.clone()));
+    }
+    let (maps, mut objects) = match content {
+        Content::Loaded | Content::Damaged => adopt(&pins, &selected, config.log_level)?,
+        Content::Nothing => load(&pins, &selected, config, &mut undo)?,
+    };
+    let maps = Rc::new(maps);
+    let adopted = match content {
+        Content::Loaded => Some(maps.sessions.count()?),
+        _ => None,
+    };
+
+    let mut links = live_links(attach::pinned_links(&pins)?)?;
+    attach::check_owners(&links, &selected, &devices, &pins)?;
+    let former = maps.interfaces.all()?;
+
+    // New interfaces first: they are what can fail. Links that exist get their
+    // new programs when nothing else is left to do.
+    let is_new = |s: &Selected| !former.iter().any(|(index, _)| *index == s.index);
+    let (new, old): (Vec<_>, Vec<_>) = selected.iter().partition(|s| is_new(s));
+    let entries = interfaces::entries(&selected)?;
+    for interface in new.into_iter().chain(old) {
+        let before = former
+            .iter()
+            .find(|(index, _)| *index == interface.index)
+            .map(|(_, e)| *e);
+        undo.push(Step::Interface(Rc::clone(&maps), interface.index, before));
+        if let Some((index, entry)) = entries.iter().find(|(index, _)| *index == interface.index) {
+            maps.interfaces.set(index, entry)?;
+        }
+        let object = objects
+            .iter_mut()
+            .find(|object| object.l2_len == interface.l2_len)
+            .ok_or(Error::ObjectLacks("program for this link layer"))?;
+        attach::attach(object, interface, hook, &mut links, &pins, &mut undo)?;
+    }
+    let ports = settle(&maps, &pins, config, adopted.is_some())?;
+    undo.keep();
+
+    let report = Report {
+        interfaces: selected,
+        hook,
+        ports,
+        adopted,
+    };
+    let loaded = Loaded {
+        maps,
+        report,
+        objects,
+        pins,
+        lock,
+    };
+    loaded.release_others(links, &former, &devices);
+    Ok(loaded)
+}
+
+/// Loads new maps and pins them.
+fn load(
+    pins: &Pins,
+    selected: &[Selected],
+    config: &Config,
+    undo: &mut Undo,
+) -> Result<(Maps, Vec<Object>)> {
+    // What a start left that was killed before SETTINGS was pinned.
+    pins.remove_maps()?;
+    pins.create_links_directory()?;
+    let lengths = header_lengths(selected);
+    let Some((first, rest)) = lengths.split_first() else {
+        return Err(Error::NoInterface);
+    };
+    let object = Object::load(*first, None, config.log_level)?;
+    let maps = Maps::from_source(&|name| object.map(name))?;
+    maps.settings.set(&0, &default_settings())?;
+    for name in map::PINNED.iter().rev() {
+        let path = pins.map(name);
+        object.map(name)?.pin(&path).map_err(|e| {
+            Error::io(format!("pinning {}", path.display()))(std::io::Error::other(e))
+        })?;
+        undo.push(Step::Pinned(path));
+    }
+    let mut objects = vec![object];
+    for length in rest {
+        objects.push(Object::load(*length, Some(pins.path()), config.log_level)?);
+    }
+    Ok((maps, objects))
+}
+
+/// Loads new programs on the pinned maps, once these are known to fit.
+fn adopt(pins: &Pins, selected: &[Selected], level: LevelFilter) -> Result<(Maps, Vec<Object>)> {
+    let maps = Maps::open_checked(pins.path())?;
+    pins.create_links_directory()?;
+    let load = |length| Object::load(length, Some(pins.path()), level);
+    Ok((
+        maps,
+        header_lengths(selected)
+            .into_iter()
+            .map(load)
+            .collect::<Result<_>>()?,
+    ))
+}
+
+fn header_lengths(selected: &[Selected]) -> Vec<u32> {
+    let mut lengths: Vec<_> = selected.iter().map(|s| s.l2_len).collect();
+    lengths.sort_unstable();
+    lengths.dedup();
+    lengths
+}
+
+/// Drops the links of interfaces that are gone, so that their file names are free.
+fn live_links(links: Vec<PinnedLink>) -> Result<Vec<PinnedLink>> {
+    let (live, dead): (Vec<_>, Vec<_>) = links.into_iter().partition(|l| l.place.is_some());
+    dead.into_iter().try_for_each(PinnedLink::detach)?;
+    Ok(live)
+}
+
+impl Loaded {
+    /// Tells the kernel side the interfaces' present addresses.
+    pub fn refresh_addresses(&self) -> Result<()> {
+        for (index, entry) in interfaces::entries(&self.report.interfaces)? {
+            if self.maps.interfaces.get(&index)? != Some(entry) {
+                self.maps.interfaces.set(&index, &entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the programs off interfaces that are no longer named. The data
+    /// path is complete by now, so a failure here is only worth a warning.
+    fn release_others(
+        &self,
+        links: Vec<PinnedLink>,
+        former: &[(u32, ftp_nat_common::layout::Interface)],
+        devices: &[links::Device],
+    ) {
+        for link in links {
+            if let Err(e) = link.detach() {
+                log::warn!("{}", e.whole());
+            }
+        }
+        let named = |index: u32| self.report.interfaces.iter().any(|s| s.index == index);
+        for (index, _) in former.iter().filter(|(index, _)| !named(*index)) {
+            if let Some(device) = devices.iter().find(|d| d.index == *index) {
+                log::info!("{} is no longer named: detached", device.name);
+                for side in attach::Side::BOTH {
+                    attach::remove_filter(&device.name, side);
+                }
+            }
+            if let Err(e) = self.maps.interfaces.take(index) {
+                log::warn!("{}", e.whole());
+            }
+        }
+    }
+
+    /// Removes everything.
+    pub fn unload(self) -> Result<unload::Unloaded> {
+        drop(self.objects);
+        unload::remove(&self.pins, self.lock)
+    }
+}
+
+/// Writes settings and ports.
+fn settle(maps: &Maps, pins: &Pins, config: &Config, adopted: bool) -> Result<PortSet> {
+    let _lock = pins.lock_ports()?;
+    maps.settings.set(&0, &default_settings())?;
+    match &config.ports {
+        Some(wanted) => ports::replace(maps, wanted)?,
+        None if adopted => {}
+        None => ports::add(maps, &PortSet::from_iter([ControlPort::DEFAULT]))?,
+    }
+    ports::watched(maps)
+}

@@ -1,0 +1,147 @@
+//! The eBPF object: loaded once per kind of link header, all on the same maps.
+
+use std::path::Path;
+
+use aya::{
+    Ebpf, EbpfLoader,
+    maps::{Map, MapData},
+    programs::SchedClassifier,
+};
+use ftp_nat_common::layout::{global, map};
+use log::LevelFilter;
+
+use super::attach::Side;
+use crate::{
+    error::{Error, Result},
+    maps::shape::SHAPES,
+};
+
+/// The object that ships: committed, so that no eBPF toolchain is needed here.
+pub static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/object/ftp-nat.bpf.o"));
+
+/// A loaded object whose programs passed the verifier.
+pub(crate) struct Object {
+    ebpf: Ebpf,
+    /// The length of link header that its programs step over.
+    pub(super) l2_len: u32,
+}
+
+impl Object {
+    /// Loads the object. Its maps are those pinned under `pinned`, or new ones
+    /// that aren't pinned yet.
+    pub(super) fn load(l2_len: u32, pinned: Option<&Path>, level: LevelFilter) -> Result<Self> {
+        // The kernel side checks the level before it builds a record, so that
+        // a level nobody reads costs nothing.
+        let level = level as u8;
+        let paths = SHAPES.map(|shape| pinned.map(|directory| directory.join(shape.name)));
+        let mut loader = EbpfLoader::new();
+        loader
+            .override_global(global::L2_LEN, &l2_len, true)
+            .override_global(aya_log::LEVEL, &level, false);
+        for (shape, path) in SHAPES.iter().zip(&paths) {
+            loader.map_max_entries(shape.name, shape.max_entries);
+            if let Some(path) = path {
+                loader.map_pin_path(shape.name, path.as_path());
+            }
+        }
+        let mut object = Self {
+            ebpf: loader.load(OBJECT)?,
+            l2_len,
+        };
+        for side in Side::BOTH {
+            object
+                .program(side)?
+                .load()
+                .map_err(|source| Error::Program {
+                    what: format!("the kernel refused program {}", side.program()),
+                    source: Box::new(source),
+                })?;
+        }
+        Ok(object)
+    }
+
+    /// The program of a hook.
+    pub(super) fn program(&mut self, side: Side) -> Result<&mut SchedClassifier> {
+        let name = side.program();
+        self.ebpf
+            .program_mut(name)
+            .and_then(|program| program.try_into().ok())
+            .ok_or(Error::ObjectLacks(name))
+    }
+
+    /// A second handle of a map.
+    pub(super) fn map(&self, name: &'static str) -> Result<MapData> {
+        let what = || Error::io(format!("opening map {name}"));
+        let map = self
+            .ebpf
+            .map(name)
+            .and_then(data)
+            .ok_or(Error::ObjectLacks(name))?;
+        let fd = std::os::fd::AsFd::as_fd(map.fd())
+            .try_clone_to_owned()
+            .map_err(what())?;
+        MapData::from_fd(fd).map_err(|e| what()(std::io::Error::other(e)))
+    }
+
+    /// The kernel side's log, if the object writes one.
+    pub(crate) fn logger(&mut self) -> Option<aya_log::EbpfLogger<&'static dyn log::Log>> {
+        self.ebpf.map(map::LOG)?;
+        aya_log::EbpfLogger::init(&mut self.ebpf)
+            .inspect_err(|e| log::warn!("messages of the kernel side will be missing: {e}"))
+            .ok()
+    }
+}
+
+fn data(map: &Map) -> Option<&MapData> {
+    match map {
+        Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data) | Map::PerCpuArray(data) => {
+            Some(data)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aya::maps::MapType;
+    use aya_obj::{ProgramSection, maps::Map};
+
+    use super::*;
+
+    fn parsed() -> aya_obj::Object {
+        aya_obj::Object::parse(OBJECT).unwrap()
+    }
+
+    #[test]
+    fn the_shipped_object_has_the_maps_that_the_loader_expects() {
+        let object = parsed();
+        for shape in &SHAPES {
+            let map: &Map = object.maps.get(shape.name).expect(shape.name);
+            assert_eq!(map.map_type(), number(shape.kind), "{}: type", shape.name);
+            assert_eq!(map.key_size(), shape.key_size, "{}: key", shape.name);
+            assert_eq!(map.value_size(), shape.value_size, "{}: value", shape.name);
+            assert_eq!(map.map_flags(), shape.flags, "{}: flags", shape.name);
+        }
+    }
+
+    #[test]
+    fn the_shipped_object_has_both_programs() {
+        let object = parsed();
+        for side in Side::BOTH {
+            let program = object.programs.get(side.program()).unwrap();
+            assert!(matches!(program.section, ProgramSection::SchedClassifier));
+        }
+    }
+
+    /// `BPF_MAP_TYPE_*`.
+    fn number(kind: MapType) -> u32 {
+        match kind {
+            MapType::Hash => 1,
+            MapType::Array => 2,
+            MapType::PerCpuArray => 6,
+            MapType::LruHash => 9,
+            other => panic!("{other:?} is in no shape"),
+        }
+    }
+}

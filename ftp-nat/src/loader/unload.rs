@@ -1,0 +1,153 @@
+//! Removes everything: links and filters, then maps and directories.
+
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    sys::signal::{self, Signal},
+    unistd::Pid,
+};
+
+use super::{
+    attach::{self, Side},
+    pins::{Holder, Lock, Pins},
+};
+use crate::{
+    error::{Error, Result},
+    maps::{Cursor, Maps},
+    sys::{
+        links,
+        privileges::{self, Purpose},
+    },
+};
+
+/// What was removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unloaded {
+    /// A running instance was ended before. It may have removed everything itself.
+    pub stopped: bool,
+    /// Links of interfaces, those of interfaces that are gone included, and
+    /// clsact filters.
+    pub programs: usize,
+    /// Maps.
+    pub maps: usize,
+    /// Control connections that were followed.
+    pub sessions: u64,
+    /// Those among them whose sequence numbers were shifted, or whose text was
+    /// held: they can't go on without the programs.
+    pub broken: u64,
+}
+
+/// How long a running instance gets to end.
+const STOP_SECONDS: u64 = 10;
+
+/// Removes what is loaded under `pin_path`. A running instance is asked to end
+/// if `stop` says so, and is an error otherwise.
+pub fn unload(pin_path: &Path, stop: bool) -> Result<Unloaded> {
+    privileges::require(Purpose::Manage)?;
+    let stopped = stop && stop_instance(pin_path)?;
+    let mut removed = match Pins::find(pin_path)? {
+        Some(pins) => {
+            let advice = ", or let `ftp-nat unload --stop` do it";
+            let lock = pins
+                .lock()?
+                .map_err(|holder| holder.error(pins.path(), advice))?;
+            remove(&pins, lock)?
+        }
+        // Filters of clsact outlive pins that went with their mount.
+        None => Unloaded {
+            programs: remove_filters()?,
+            ..Unloaded::default()
+        },
+    };
+    removed.stopped = stopped;
+    if removed == Unloaded::default() {
+        return Err(Error::NothingLoaded {
+            path: pin_path.to_owned(),
+        });
+    }
+    Ok(removed)
+}
+
+/// Asks the instance that runs, if one does, to end, and waits until it has.
+/// Gives whether there was one.
+fn stop_instance(pin_path: &Path) -> Result<bool> {
+    let Some(pins) = Pins::find(pin_path)? else {
+        return Ok(false);
+    };
+    let Err(holder) = pins.lock()? else {
+        return Ok(false);
+    };
+    let Holder { pid: Some(pid) } = holder else {
+        return Err(holder.error(pins.path(), ""));
+    };
+    let send = |signal| signal::kill(Pid::from_raw(pid), signal);
+    send(Some(Signal::SIGTERM))
+        .map_err(|e| Error::io(format!("ending process {pid}"))(e.into()))?;
+    // The lock isn't asked for again and again: an open directory would keep
+    // an instance with --unload-on-exit from removing it.
+    let deadline = Instant::now() + Duration::from_secs(STOP_SECONDS);
+    while send(None) != Err(Errno::ESRCH) {
+        if Instant::now() > deadline {
+            return Err(Error::DidNotStop {
+                pid,
+                seconds: STOP_SECONDS,
+            });
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(true)
+}
+
+/// Removes what is under `pins`, whose lock the caller holds.
+pub(super) fn remove(pins: &Pins, lock: Lock) -> Result<Unloaded> {
+    let (sessions, broken) = Maps::open(pins.path())
+        .and_then(|maps| sessions(&maps))
+        .unwrap_or((0, 0));
+    let mut programs = 0;
+    for file in pins.link_files()? {
+        programs += usize::from(super::pins::remove_file(&file)?);
+    }
+    programs += remove_filters()?;
+    let maps = pins.remove_maps()?;
+    // The lock is an open file, which would keep the filesystem busy. Who
+    // locks now finds nothing loaded.
+    drop(lock);
+    pins.remove_directories()?;
+    Ok(Unloaded {
+        stopped: false,
+        programs,
+        maps,
+        sessions,
+        broken,
+    })
+}
+
+fn remove_filters() -> Result<usize> {
+    let devices = links::all()?;
+    let hooks = devices
+        .iter()
+        .flat_map(|device| Side::BOTH.map(|side| (&device.name, side)));
+    Ok(hooks
+        .filter(|(name, side)| attach::remove_filter(name, *side))
+        .count())
+}
+
+/// How many sessions there are, and how many of them need the programs to go on.
+fn sessions(maps: &Maps) -> Result<(u64, u64)> {
+    let now = crate::sys::clock::monotonic_ns();
+    let (mut cursor, mut all, mut broken) = (Cursor::Start, 0, 0);
+    while cursor != Cursor::End {
+        for (_, session) in maps.sessions.page(&mut cursor, crate::maps::PAGE)? {
+            if !session.expired(now) {
+                all += 1;
+                broken += u64::from(session.half.iter().any(|half| half.is_needed()));
+            }
+        }
+    }
+    Ok((all, broken))
+}

@@ -1,0 +1,95 @@
+//! `sessions` as text.
+
+use super::{numbers::duration, table::Table};
+use crate::view::sessions::{SessionView, Sessions};
+
+/// One line per session.
+#[must_use]
+pub fn sessions(sessions: &Sessions) -> String {
+    if sessions.sessions.is_empty() {
+        return "no sessions\n".to_owned();
+    }
+    let mut table = Table::new([
+        "CLIENT", "SERVER", "MODE", "STATE", ">AGE", ">IDLE", ">ANN", ">REF", ">DATA", ">SHIFT",
+        "NOTES",
+    ]);
+    for session in &sessions.sessions {
+        table.push([
+            seen(&session.client, &session.client_seen),
+            seen(&session.server, &session.server_seen),
+            session.mode.unwrap_or("-").to_owned(),
+            session.state.to_owned(),
+            duration(session.age_ms),
+            duration(session.idle_ms),
+            session.announcements.to_string(),
+            session.refusals.to_string(),
+            session.data_connections.to_string(),
+            format!("{:+}/{:+}", session.shift.client, session.shift.server),
+            notes(session),
+        ]);
+    }
+    table.render()
+}
+
+/// An address, and how the other end sees it where that differs.
+fn seen(real: &str, seen: &str) -> String {
+    if real == seen {
+        real.to_owned()
+    } else {
+        format!("{real} as {seen}")
+    }
+}
+
+fn notes(session: &SessionView) -> String {
+    let mut notes = Vec::new();
+    if !session.trusted {
+        notes.push("untrusted".to_owned());
+    }
+    let worth_a_note = ["encrypted", "not_ftp", "epsv_all"];
+    notes.extend(
+        session
+            .flags
+            .iter()
+            .filter(|f| worth_a_note.contains(f))
+            .map(|f| (*f).to_owned()),
+    );
+    notes.extend(
+        session
+            .last_refusal
+            .map(|reason| format!("last refusal: {reason}")),
+    );
+    notes.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        maps::Maps,
+        view::{
+            self,
+            sessions::tests::{context, sample},
+        },
+    };
+
+    #[test]
+    fn a_session_is_one_line() {
+        let maps = Maps::in_memory(&[]);
+        assert_eq!(
+            sessions(&view::sessions::collect(&maps, &context()).unwrap()),
+            "no sessions\n"
+        );
+        maps.sessions.set(&7, &sample()).unwrap();
+        let text = sessions(&view::sessions::collect(&maps, &context()).unwrap());
+        let line = text.lines().nth(1).unwrap_or_default();
+        assert!(
+            line.starts_with("10.10.0.1:40000 as 61.144.1.2:50000  61.144.1.100:21"),
+            "{text}"
+        );
+        assert!(line.contains("active  closing   3s    1s"), "{text}");
+        assert!(
+            line.ends_with("-2/+0  last refusal: refused_port"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! The few system calls that no crate offers, each behind a safe function.
+
+pub(crate) mod addresses;
+pub(crate) mod bpf;
+pub(crate) mod bpffs;
+pub(crate) mod clock;
+pub(crate) mod links;
+mod netlink;
+pub(crate) mod privileges;

@@ -1,0 +1,282 @@
+//! `sessions`: the control connections.
+
+use ftp_nat_common::{
+    addr::{Addr, Port},
+    counter::Counter,
+    seq::Seq,
+    session::{
+        CLIENT, SERVER, SESSION_ENCRYPTED, SESSION_EPSV_ALL, SESSION_FIN, SESSION_FIN_SERVER,
+        SESSION_GREETED, SESSION_LOGGED_IN, SESSION_NOT_FTP, SESSION_RST, SESSION_TRUSTED, Session,
+    },
+    translation::Kind,
+};
+use serde::Serialize;
+
+use super::{Context, SCHEMA, endpoint, is_set, session_id};
+use crate::{error::Result, maps::Maps};
+
+/// The output of `sessions`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sessions {
+    /// See [`SCHEMA`].
+    pub schema: u32,
+    /// Oldest first.
+    pub sessions: Vec<SessionView>,
+}
+
+/// A control connection.
+#[derive(Clone, Debug, Serialize)]
+pub struct SessionView {
+    /// Its name.
+    pub id: String,
+    /// The client.
+    pub client: String,
+    /// The client as the server sees it.
+    pub client_seen: String,
+    /// The server.
+    pub server: String,
+    /// The server as the client sees it: what it connected to.
+    pub server_seen: String,
+    /// The interface the client is behind; `null` for the gateway itself.
+    pub client_interface: Option<String>,
+    /// The interface the server is behind; `null` for the gateway itself.
+    pub server_interface: Option<String>,
+    /// `open`, `closing` (one end sent FIN) or `closed`.
+    pub state: &'static str,
+    /// `active` or `passive`, by the last announcement.
+    pub mode: Option<&'static str>,
+    /// The last announcement: `PORT`, `EPRT`, `227` or `229`.
+    pub announcement: Option<&'static str>,
+    /// It may open pinholes.
+    pub trusted: bool,
+    /// It went over to TLS.
+    pub encrypted: bool,
+    /// Everything known of it; see `docs/json.md`.
+    pub flags: Vec<&'static str>,
+    /// Since it was learned.
+    pub age_ms: u64,
+    /// Since its last segment.
+    pub idle_ms: u64,
+    /// Announcements rewritten, or let through with a pinhole.
+    pub announcements: u32,
+    /// Announcements refused or passed unread.
+    pub refusals: u32,
+    /// Why the last one was: the name of a counter.
+    pub last_refusal: Option<&'static str>,
+    /// Data connections that came.
+    pub data_connections: u32,
+    /// By how much sequence numbers are shifted.
+    pub shift: PerEnd<i32>,
+    /// Bytes said on the control connection, modulo 2^32.
+    pub control_bytes: PerEnd<u32>,
+}
+
+/// A value for each end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct PerEnd<T> {
+    /// Of what the client sends.
+    pub client: T,
+    /// Of what the server sends.
+    pub server: T,
+}
+
+impl<T> PerEnd<T> {
+    fn of(each: impl Fn(usize) -> T) -> Self {
+        Self {
+            client: each(CLIENT),
+            server: each(SERVER),
+        }
+    }
+}
+
+const FLAGS: [(u32, &str); 9] = [
+    (SESSION_TRUSTED, "trusted"),
+    (SESSION_GREETED, "greeted"),
+    (SESSION_LOGGED_IN, "logged_in"),
+    (SESSION_NOT_FTP, "not_ftp"),
+    (SESSION_ENCRYPTED, "encrypted"),
+    (SESSION_EPSV_ALL, "epsv_all"),
+    (SESSION_FIN, "fin_client"),
+    (SESSION_FIN_SERVER, "fin_server"),
+    (SESSION_RST, "rst"),
+];
+
+/// Reads them. Those that have expired and wait for the sweep are left out.
+pub fn collect(maps: &Maps, context: &Context) -> Result<Sessions> {
+    let mut all = maps.sessions.all()?;
+    all.retain(|(_, session)| !session.expired(context.now_ns));
+    all.sort_by_key(|(id, session)| (session.made_ns, *id));
+    let sessions = all
+        .iter()
+        .map(|(id, session)| view(*id, session, context))
+        .collect();
+    Ok(Sessions {
+        schema: SCHEMA,
+        sessions,
+    })
+}
+
+fn view(id: u64, session: &Session, context: &Context) -> SessionView {
+    let has = |flag: u32| session.flags & flag != 0;
+    let kind = Kind::from_byte(u8::try_from(session.last_kind).unwrap_or(0));
+    let announcement = Some(kind).filter(|kind| *kind != Kind::None);
+    let fins = [SESSION_FIN, SESSION_FIN_SERVER]
+        .into_iter()
+        .filter(|fin| has(*fin))
+        .count();
+    let end =
+        |addrs: &[Addr; 2], ports: &[Port; 2], role: usize| endpoint(addrs[role], ports[role]);
+    SessionView {
+        id: session_id(id),
+        client: end(&session.real, &session.real_port, CLIENT),
+        client_seen: end(&session.seen, &session.seen_port, CLIENT),
+        server: end(&session.real, &session.real_port, SERVER),
+        server_seen: end(&session.seen, &session.seen_port, SERVER),
+        client_interface: context.interface(session.ifindex[CLIENT]),
+        server_interface: context.interface(session.ifindex[SERVER]),
+        state: match fins {
+            _ if has(SESSION_RST) => "closed",
+            0 => "open",
+            1 => "closing",
+            _ => "closed",
+        },
+        mode: announcement.map(|kind| {
+            if kind.is_active_mode() {
+                "active"
+            } else {
+                "passive"
+            }
+        }),
+        announcement: announcement.map(Kind::name),
+        trusted: has(SESSION_TRUSTED),
+        encrypted: has(SESSION_ENCRYPTED),
+        flags: FLAGS
+            .iter()
+            .filter(|(flag, _)| has(*flag))
+            .map(|(_, name)| *name)
+            .collect(),
+        age_ms: context.ms_since(session.made_ns),
+        idle_ms: context.ms_since(session.last_ns),
+        announcements: session.announcements,
+        refusals: session.refusals,
+        last_refusal: refusal(session.last_refusal),
+        data_connections: session.data_connections,
+        shift: PerEnd::of(|role| session.half[role].shift()),
+        control_bytes: PerEnd::of(|role| control_bytes(session, role)),
+    }
+}
+
+/// The counter's name; the session holds its number plus 1.
+fn refusal(number: u32) -> Option<&'static str> {
+    let index = usize::try_from(number.checked_sub(1)?).ok()?;
+    Counter::ALL.get(index).map(|counter| counter.name())
+}
+
+/// What the end `role` said so far: the SYN takes one number, a FIN none that
+/// `in_nxt` has passed while it is held back.
+fn control_bytes(session: &Session, role: usize) -> u32 {
+    let first = Seq(session.isn[role]).plus(1);
+    // Without a handshake (mid-stream) there is no beginning to count from.
+    if session.isn[role] == 0 || !is_set(session.real[role]) {
+        return 0;
+    }
+    session.half[role].in_nxt.since(first).cast_unsigned()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use ftp_nat_common::{stream::Half, translation::SECOND};
+
+    use super::*;
+
+    /// A session behind masquerading: 10.10.0.1 to 61.144.1.100 as 61.144.1.2.
+    pub(crate) fn sample() -> Session {
+        let (client, server) = (
+            Addr::from_v4([10, 10, 0, 1]),
+            Addr::from_v4([61, 144, 1, 100]),
+        );
+        let mut session = Session {
+            id: 7,
+            flags: SESSION_TRUSTED | SESSION_GREETED | SESSION_FIN,
+            made_ns: 10 * SECOND,
+            last_ns: 12 * SECOND,
+            real: [client, server],
+            seen: [Addr::from_v4([61, 144, 1, 2]), server],
+            real_port: [Port::new(40_000), Port::new(21)],
+            seen_port: [Port::new(50_000), Port::new(21)],
+            ifindex: [2, 3],
+            announcements: 3,
+            refusals: 1,
+            last_refusal: Counter::RefusedPort as u32 + 1,
+            data_connections: 2,
+            last_kind: Kind::Port as u32,
+            isn: [u32::MAX - 9, 5],
+            ..Session::default()
+        };
+        session.half[CLIENT] = Half::starting_at(Seq(91));
+        session.half[CLIENT].out_nxt = Seq(89);
+        session.half[SERVER] = Half::starting_at(Seq(506));
+        session
+    }
+
+    pub(crate) fn context() -> Context {
+        let interfaces = [(2, "lan0".to_owned())].into();
+        Context {
+            now_ns: 13 * SECOND,
+            interfaces,
+        }
+    }
+
+    #[test]
+    fn a_session_is_told_as_it_is() {
+        let maps = Maps::in_memory(&[]);
+        maps.sessions.set(&7, &sample()).unwrap();
+        let found = collect(&maps, &context()).unwrap().sessions;
+        let [session] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert_eq!(session.id, "0000000000000007");
+        assert_eq!(session.client, "10.10.0.1:40000");
+        assert_eq!(session.client_seen, "61.144.1.2:50000");
+        assert_eq!(
+            (session.mode, session.announcement),
+            (Some("active"), Some("PORT"))
+        );
+        assert_eq!(session.state, "closing");
+        assert_eq!(session.flags, ["trusted", "greeted", "fin_client"]);
+        assert_eq!((session.age_ms, session.idle_ms), (3000, 1000));
+        assert_eq!(session.last_refusal, Some("refused_port"));
+        assert_eq!(
+            session.shift,
+            PerEnd {
+                client: -2,
+                server: 0
+            }
+        );
+        // The client's numbers wrapped: from 2^32 - 9 to 91.
+        assert_eq!(
+            session.control_bytes,
+            PerEnd {
+                client: 100,
+                server: 500
+            }
+        );
+        assert_eq!(session.client_interface.as_deref(), Some("lan0"));
+        assert_eq!(
+            session.server_interface.as_deref(),
+            Some("#3"),
+            "it has gone"
+        );
+    }
+
+    #[test]
+    fn an_expired_session_is_not_shown() {
+        let maps = Maps::in_memory(&[]);
+        maps.sessions.set(&7, &sample()).unwrap();
+        let later = Context {
+            now_ns: 100_000 * SECOND,
+            ..context()
+        };
+        assert!(collect(&maps, &later).unwrap().sessions.is_empty());
+    }
+}
