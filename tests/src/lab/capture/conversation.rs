@@ -1,0 +1,128 @@
+//! TCP connections in a capture, checked for sense packet by packet.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context, Result, bail};
+
+use super::{
+    packet::{Packet, Tcp},
+    stream::Stream,
+};
+
+/// One TCP connection, as one host saw it.
+#[derive(Debug, Clone)]
+pub struct Conversation {
+    /// When its SYN was seen.
+    pub at: Duration,
+    /// Who opened it.
+    pub client: SocketAddr,
+    /// Who accepted it.
+    pub server: SocketAddr,
+    /// What the client sent.
+    pub to_server: Stream,
+    /// What the server sent.
+    pub to_client: Stream,
+    /// SACK blocks the client was given, in order.
+    pub sacked_to_client: Vec<(u32, u32)>,
+    /// SACK blocks the server was given, in order.
+    pub sacked_to_server: Vec<(u32, u32)>,
+    /// One end reset it.
+    pub reset: bool,
+}
+
+impl Conversation {
+    fn new(at: Duration, syn: &Tcp<'_>) -> Self {
+        let mut to_server = Stream::default();
+        to_server.start(syn.seq);
+        Self {
+            at,
+            client: syn.src,
+            server: syn.dst,
+            to_server,
+            to_client: Stream::default(),
+            sacked_to_client: Vec::new(),
+            sacked_to_server: Vec::new(),
+            reset: false,
+        }
+    }
+
+    fn is_of(&self, tcp: &Tcp<'_>) -> bool {
+        let ends = (self.client, self.server);
+        ends == (tcp.src, tcp.dst) || ends == (tcp.dst, tcp.src)
+    }
+
+    fn follow(&mut self, at: Duration, tcp: &Tcp<'_>) -> Result<()> {
+        let by_client = tcp.src == self.client;
+        if tcp.flags.syn() && !by_client {
+            self.to_client.start(tcp.seq);
+        }
+        if tcp.flags.rst() {
+            self.reset = true;
+            return Ok(());
+        }
+        let (own, other, sacked) = if by_client {
+            (
+                &mut self.to_server,
+                &self.to_client,
+                &mut self.sacked_to_server,
+            )
+        } else {
+            (
+                &mut self.to_client,
+                &self.to_server,
+                &mut self.sacked_to_client,
+            )
+        };
+        if !tcp.flags.syn() {
+            if tcp.payload.is_empty() && !tcp.flags.fin() {
+                own.bare(tcp.seq)?;
+            } else {
+                own.add(at, tcp.seq, tcp.payload, tcp.flags.fin())?;
+            }
+        }
+        if tcp.flags.ack() {
+            let blocks = tcp.sack();
+            other.acknowledged(tcp.ack)?;
+            other.sacked(tcp.ack, &blocks)?;
+            sacked.extend(blocks);
+        }
+        Ok(())
+    }
+
+    /// That nothing of either direction is missing.
+    pub fn complete(&self) -> Result<()> {
+        self.to_server.complete().context("what the client sent")?;
+        self.to_client.complete().context("what the server sent")
+    }
+}
+
+/// Follows all connections of a capture. Sequence numbers must be continuous,
+/// acknowledgements and SACK blocks must speak of what was sent, and repeated
+/// bytes must be the same.
+pub fn conversations(packets: &[Packet]) -> Result<Vec<Conversation>> {
+    let mut list: Vec<Conversation> = Vec::new();
+    for (n, packet) in packets.iter().enumerate() {
+        let Some(tcp) = packet.tcp() else { continue };
+        let known = list.iter_mut().rev().find(|c| c.is_of(&tcp));
+        let opens = tcp.flags.syn() && !tcp.flags.ack();
+        let result = match known {
+            // The same ends again, with new numbers: another connection.
+            Some(c) if opens && c.to_server.isn != tcp.seq => {
+                list.push(Conversation::new(packet.at, &tcp));
+                Ok(())
+            }
+            Some(_) if opens => Ok(()),
+            Some(c) => c.follow(packet.at, &tcp),
+            None if opens => {
+                list.push(Conversation::new(packet.at, &tcp));
+                Ok(())
+            }
+            // An answer to a packet that reached nobody, or the end of a
+            // connection that began before the capture.
+            None if tcp.flags.rst() || tcp.payload.is_empty() => Ok(()),
+            None => bail!("packet {n} belongs to no connection: {packet:?}"),
+        };
+        result.with_context(|| format!("packet {n}: {packet:?}"))?;
+    }
+    Ok(list)
+}

@@ -1,0 +1,41 @@
+//! A lab: network namespaces joined by veth links, with a NAT gateway between
+//! a client and a server.
+//!
+//! Everything a lab makes carries the lab's random name: namespaces
+//! `<name>-<host>`, the folder `/tmp/<name>`, the pins `/sys/fs/bpf/<name>`.
+//! So labs run side by side, and [`cleanup`] can remove all of one by its name
+//! alone, also when its process was killed.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`topology`] | the ready-made labs |
+//! | [`net`], [`host`], [`link`] | namespaces, what is done in them, what joins them |
+//! | [`firewall`] | nftables rules: NAT, forward chains, loss, the kernel's own helper |
+//! | [`process`], [`wait`], [`cleanup`] | programs, conditions with deadlines, leaving nothing behind |
+//! | [`capture`] | packets as they were on a link, and checks on them |
+//! | [`server`], [`client`], [`control`] | real FTP servers, real clients, a control connection by hand |
+//! | [`ftp_nat`] | the helper under test |
+//! | [`payload`] | reproducible file contents and their hashes |
+
+pub mod capture;
+pub mod cleanup;
+pub mod client;
+pub mod control;
+pub mod firewall;
+pub mod ftp_nat;
+pub mod host;
+pub mod link;
+pub mod net;
+pub mod payload;
+pub mod peers;
+pub mod process;
+pub mod server;
+pub mod topology;
+pub mod wait;
+
+pub use client::{Client, Mode};
+pub use host::Host;
+pub use link::Offloads;
+pub use payload::Payload;
+pub use server::{Server, ServerKind, Target};
+pub use topology::Lab;

@@ -1,0 +1,19 @@
+//! End-to-end tests in network namespaces, with real FTP clients and servers.
+//!
+//! They need root; `cargo xtask test lab` runs them. A program that is missing
+//! is a failure, never a skip.
+
+mod adding_ports;
+mod cli_errors;
+mod data_path;
+mod lab_itself;
+mod leaving_nothing;
+mod long_sessions;
+mod matrix;
+mod mtu_and_ttl;
+mod offloads;
+mod pinholes;
+mod restart;
+mod selective_acks;
+mod support;
+mod unload;

@@ -1,0 +1,147 @@
+//! What several tests share.
+
+use anyhow::{Context, Result, ensure};
+use ftp_nat_tests::lab::{
+    Client, Lab, Mode, Payload, Server, ServerKind,
+    capture::{Sides, Trace},
+    control::Control,
+    firewall,
+    ftp_nat::FtpNat,
+    topology::GATEWAY_OUTSIDE,
+};
+
+/// A port of the client whose text in PORT is so short that the gateway's
+/// address makes the command longer whatever port is chosen for it:
+/// `10,10,0,1,4,0` has 13 bytes and `61,144,1,2,4,0`, the shortest there is, 14.
+/// So every use of it shifts the sequence numbers that follow.
+pub const SHIFTING_PORT: u16 = 1024;
+/// There are this many such ports (`4,0` to `4,9`).
+pub const SHIFTING_PORTS: u16 = 10;
+
+/// Who helps FTP through the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Helper {
+    /// The kernel's own, to validate the lab itself.
+    Kernel,
+    /// The one under test.
+    FtpNat,
+}
+
+impl Helper {
+    /// Starts it; what is given must be kept for as long as it is needed.
+    pub fn start(self, lab: &Lab) -> Result<Option<FtpNat>> {
+        match self {
+            Self::Kernel => lab.kernel_helper().map(|()| None),
+            Self::FtpNat => lab.ftp_nat().start().map(Some),
+        }
+    }
+}
+
+/// The address of an announcement as the far end must read it.
+pub fn public_text(mode: Mode) -> String {
+    match mode {
+        Mode::Eprt => GATEWAY_OUTSIDE.to_string(),
+        _ => GATEWAY_OUTSIDE.to_string().replace('.', ","),
+    }
+}
+
+/// Download, upload and LIST, verified by hash.
+pub fn transfers(lab: &Lab, server: &Server, client: Client, mode: Mode) -> Result<()> {
+    let big = server.publish_random("download.bin", 1, 300_001)?;
+    let session = lab.ftp(client, mode, server);
+    big.verify(&session.get("download.bin")?)?;
+    let up = Payload::random(2, 200_003);
+    session.put("upload.bin", up.bytes())?;
+    up.verify(&server.uploaded("upload.bin")?)?;
+    let list = session.list()?;
+    ensure!(
+        list.contains("download.bin"),
+        "LIST gave no download.bin: {list}"
+    );
+    Ok(())
+}
+
+/// One cell of the matrix: transfers that need help, with captures at both ends
+/// that must show that the helper edited what was said, and nothing else.
+pub fn cell(kind: ServerKind, client: Client, mode: Mode, helper: Helper) -> Result<()> {
+    let lab = Lab::needing_help(mode)?;
+    let server = lab.server.serve(kind).start()?;
+    let helper = helper.start(&lab)?;
+    let captures = lab.captures()?;
+    transfers(&lab, &server, client, mode)?;
+    let sides = Sides::stop(captures)?;
+    sides.verify_checksums()?;
+    let edits = sides.verify_edits(server.port(), mode.announcement(), &public_text(mode))?;
+    ensure!(edits >= 3, "three transfers had only {edits} announcements");
+    ensure!(
+        firewall::counted(&lab.gateway, "dropped_invalid")? == 0,
+        "the connection tracker called a packet invalid"
+    );
+    if let Some(ftp_nat) = helper {
+        let used = ftp_nat.counter("expectations_used")?;
+        ensure!(
+            used >= 3,
+            "only {used} data connections came by an announcement"
+        );
+    }
+    Ok(())
+}
+
+/// A lab with vsftpd outside, ftp-nat running, and a client that has logged in.
+pub struct Session {
+    /// The control connection.
+    pub control: Control,
+    /// The helper.
+    pub ftp_nat: FtpNat,
+    /// The server.
+    pub server: Server,
+    /// The lab.
+    pub lab: Lab,
+}
+
+impl Session {
+    /// Active mode behind masquerade.
+    pub fn behind_masquerade() -> Result<Self> {
+        let lab = Lab::masquerade()?;
+        let server = lab.server.vsftpd().start()?;
+        let ftp_nat = lab.ftp_nat().start()?;
+        let control = lab.client.log_in(&lab.reach(&server))?;
+        Ok(Self {
+            control,
+            ftp_nat,
+            server,
+            lab,
+        })
+    }
+
+    /// Announces a port of the client and gives what the server was told: the
+    /// line as the server received it.
+    pub fn announce(&mut self, port: u16) -> Result<String> {
+        let captures = self.lab.captures()?;
+        let reply = self.control.announce(port)?;
+        ensure!(reply.code == 200, "PORT was answered `{}`", reply.text);
+        let (_, at_server) = captures;
+        port_line(&at_server.stop()?)
+    }
+}
+
+/// The last PORT command in what a host received, even where the capture began
+/// in the middle of the connection.
+fn port_line(trace: &Trace) -> Result<String> {
+    let lines = trace.tcp().filter_map(|(_, tcp)| {
+        let text = String::from_utf8_lossy(tcp.payload).into_owned();
+        text.starts_with("PORT ")
+            .then(|| text.trim_end().to_owned())
+    });
+    lines.last().context("the server received no PORT command")
+}
+
+/// The port in a PORT command.
+pub fn port_of(command: &str) -> Result<u16> {
+    let mut numbers = command.rsplit(',').map(str::parse::<u8>);
+    let (low, high) = (numbers.next(), numbers.next());
+    match (high, low) {
+        (Some(Ok(high)), Some(Ok(low))) => Ok(u16::from_be_bytes([high, low])),
+        _ => anyhow::bail!("no port in `{command}`"),
+    }
+}
