@@ -1,0 +1,49 @@
+//! The project's chores, one file per verb. `cargo xtask --help` lists them.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod demo;
+mod object;
+mod process;
+mod setup;
+mod test;
+mod workspace;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo-xtask",
+    bin_name = "cargo xtask",
+    about = "The chores of ftp-nat",
+    version
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Install what is missing on this machine (Debian)
+    Setup(setup::Args),
+    /// Rebuild the committed eBPF object, or check that it is what its source gives
+    Object(object::Args),
+    /// Run all tests, or one part of them
+    Test(test::Args),
+    /// Show FTP through a NAT gateway without and with ftp-nat, in network namespaces
+    Demo(demo::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().verb {
+        Verb::Setup(args) => setup::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Object(args) => object::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Test(args) => test::run(&args),
+        Verb::Demo(args) => demo::run(&args).map(|never| match never {}),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,150 @@
+//! The parts of the test run, and how each is run.
+
+use std::{fmt, process::Command};
+
+use anyhow::{Result, bail};
+
+use super::{
+    runner::{self, check},
+    tally::Tally,
+};
+use crate::{
+    demo, object, process,
+    setup::{self, Scope},
+    workspace,
+};
+
+/// A part, in the order of a whole run: what fails fast comes first.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Formatting and clippy, warnings denied
+    Lint,
+    /// Unit and property tests on the host; no privilege needed
+    Unit,
+    /// The committed eBPF object is what its source gives
+    Object,
+    /// Single packets through the committed object (needs root)
+    Packet,
+    /// Real FTP clients and servers in network namespaces (needs root)
+    Lab,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Part {
+    /// A whole run.
+    pub const ALL: [Self; 5] = [
+        Self::Lint,
+        Self::Unit,
+        Self::Object,
+        Self::Packet,
+        Self::Lab,
+    ];
+
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lint => "lint",
+            Self::Unit => "unit",
+            Self::Object => "object",
+            Self::Packet => "packet",
+            Self::Lab => "lab",
+        }
+    }
+
+    /// For the headline.
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Self::Lint => "formatting and clippy",
+            Self::Unit => "unit and property tests on the host",
+            Self::Object => "the committed object against its source",
+            Self::Packet => "packets through the committed object",
+            Self::Lab => "real clients and servers in network namespaces",
+        }
+    }
+
+    /// Runs it. What keeps it from running at all is a failure of its own.
+    pub fn run(self, rest: &[String]) -> Tally {
+        let outcome = match self {
+            Self::Lint => lint(),
+            Self::Unit => runner::suite(cargo_test(&[], rest)),
+            Self::Object => Ok(check("object --check", || {
+                object::run(&object::Args::check())
+            })),
+            Self::Packet => privileged("packet", rest),
+            Self::Lab => setup::ensure(&[Scope::Lab]).and_then(|()| privileged("lab", rest)),
+        };
+        outcome.unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            let mut tally = Tally::default();
+            tally.fail(format!("{error:#}"));
+            tally
+        })
+    }
+}
+
+fn lint() -> Result<Tally> {
+    setup::ensure(&[Scope::Lint])?;
+    let cargo = |arguments: &[&str]| {
+        let mut command = Command::new(workspace::cargo());
+        command.args(arguments).current_dir(workspace::root());
+        command
+    };
+    let mut tally = check("fmt", || {
+        process::run(&mut cargo(&["fmt", "--all", "--check"]))
+    });
+    tally.add(&check("fmt ftp-nat-ebpf", || {
+        process::run(cargo(&["fmt", "--check"]).current_dir(workspace::ebpf_crate()))
+    }));
+    tally.add(&check("clippy", || {
+        process::run(&mut cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--locked",
+            "--",
+            "--deny=warnings",
+        ]))
+    }));
+    Ok(tally)
+}
+
+/// A test target that a plain `cargo test` leaves out, since it needs root.
+fn privileged(target: &str, rest: &[String]) -> Result<Tally> {
+    if !process::is_root() {
+        bail!(
+            "this part makes network namespaces and loads eBPF programs, which only root may: \
+             run it as root, for example with `sudo env \"PATH=$PATH\" cargo xtask test {target}`"
+        );
+    }
+    let ftp_nat = demo::build("ftp-nat", "ftp-nat")?;
+    let mut command = cargo_test(
+        &["--features", "ftp-nat-tests/root", "--test", target],
+        rest,
+    );
+    command
+        .env("FTP_NAT_BIN", ftp_nat)
+        .env("PATH", process::path_with(&workspace::peers().join("bin"))?);
+    // More labs at once than this and their timers say more about the machine than about us.
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        command.env("RUST_TEST_THREADS", "2");
+    }
+    runner::suite(command)
+}
+
+/// Always of the whole workspace, so that all parts share what is built.
+fn cargo_test(arguments: &[&str], rest: &[String]) -> Command {
+    let mut command = Command::new(workspace::cargo());
+    command
+        .args(["test", "--workspace", "--no-fail-fast", "--locked"])
+        .args(arguments)
+        .arg("--")
+        .args(rest)
+        .current_dir(workspace::root());
+    command
+}

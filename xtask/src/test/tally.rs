@@ -1,0 +1,118 @@
+//! Counting what passed, failed and was skipped.
+
+use std::fmt;
+
+/// Sums over tests, and the names of those that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Tests that passed.
+    pub passed: u32,
+    /// Tests that failed, and parts that could not run.
+    pub failed: u32,
+    /// Tests that were left out.
+    pub skipped: u32,
+    /// What failed, for the end of the report.
+    pub failures: Vec<String>,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} passed, {} failed, {} skipped",
+            self.passed, self.failed, self.skipped
+        )
+    }
+}
+
+impl Tally {
+    /// Notes a failure that no test runner counts.
+    pub fn fail(&mut self, what: String) {
+        self.failed += 1;
+        self.failures.push(what);
+    }
+
+    /// A run of nothing proves nothing, and is how a renamed test target looks.
+    pub fn require_tests(&mut self) {
+        if self.passed + self.failed == 0 {
+            self.fail("not one test was run".to_owned());
+        }
+    }
+
+    /// Adds another tally to this one.
+    pub fn add(&mut self, other: &Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.failures.extend_from_slice(&other.failures);
+    }
+
+    /// Understands the two lines of Rust's test runner that matter here.
+    pub fn read_line(&mut self, line: &str) {
+        if let Some(name) = line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.strip_suffix(" ... FAILED"))
+        {
+            self.failures.push(name.to_owned());
+        } else if let Some((_, counts)) = line
+            .strip_prefix("test result: ")
+            .and_then(|rest| rest.split_once(". "))
+        {
+            for count in counts.split("; ") {
+                let Some((number, what)) = count.split_once(' ') else {
+                    continue;
+                };
+                let Ok(number) = number.parse::<u32>() else {
+                    continue;
+                };
+                match what {
+                    "passed" => self.passed += number,
+                    "failed" => self.failed += number,
+                    "ignored" => self.skipped += number,
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Tally {
+        let mut tally = Tally::default();
+        text.lines().for_each(|line| tally.read_line(line));
+        tally
+    }
+
+    #[test]
+    fn results_of_several_binaries_add_up() {
+        let tally = read(
+            "running 3 tests\n\
+             test a ... ok\n\
+             test b::c ... FAILED\n\
+             test d ... ignored\n\
+             test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
+             running 2 tests\n\
+             test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1.20s\n",
+        );
+        assert_eq!(tally.to_string(), "3 passed, 1 failed, 1 skipped");
+        assert_eq!(tally.failures, ["b::c"]);
+    }
+
+    #[test]
+    fn what_a_test_prints_is_not_counted() {
+        let tally =
+            read("5 passed, 0 failed\nok. 9 passed; 9 failed\n test result: ok. 1 passed;\n");
+        assert_eq!(tally, Tally::default());
+    }
+
+    #[test]
+    fn a_part_without_tests_fails() {
+        let mut tally =
+            read("test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out");
+        tally.require_tests();
+        assert_eq!(tally.to_string(), "0 passed, 1 failed, 0 skipped");
+    }
+}
