@@ -13,6 +13,7 @@ use ftp_nat_common::{
 };
 
 use crate::{
+    log,
     maps::{
         CANDIDATES, CREATE, EDITS, HALVES, REPLACE, SESSIONS, SIGHTINGS, Scratch, count,
         is_watched, learn_port, scratch,
@@ -173,6 +174,8 @@ fn syn_ack(packet: Packet) {
     }
     if let Some(id) = fill(packet, candidate) {
         enter(scratch, id);
+        // SAFETY: this CPU's own memory.
+        log::learned(packet.skb, unsafe { &(*scratch).session });
     }
 }
 

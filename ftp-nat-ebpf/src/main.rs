@@ -8,6 +8,7 @@
 //! | [`maps`] | the maps |
 //! | [`learn`] | learning a connection's translation from both hooks |
 //! | [`control`] | segments of control connections: edits, sequence numbers, acks |
+//! | [`log`] | the log for people |
 //! | [`data`] | data connections: expectations, flows, forwarding, ICMP |
 #![no_std]
 #![no_main]
@@ -17,6 +18,7 @@
 mod control;
 mod data;
 mod learn;
+mod log;
 mod maps;
 mod options;
 mod packet;

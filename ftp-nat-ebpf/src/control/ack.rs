@@ -14,7 +14,7 @@ use ftp_nat_common::{
     tcp::option,
 };
 
-use super::{drop_for, segment};
+use super::{drop_for, outstanding};
 use crate::{
     maps::{Scratch, count, scratch},
     options,
@@ -26,7 +26,7 @@ use crate::{
 pub fn handle(packet: &Packet, session: *mut Session, role: usize) -> i32 {
     // SAFETY: a live map value, locked by the caller.
     let s = unsafe { &mut *session };
-    let found = segment::edits_of(s, role);
+    let found = outstanding::of(s, role);
     // SAFETY: the edits belong to the locked session.
     let edits = found.map(|e| unsafe { &*e });
     let ack = Seq(packet.ack);
@@ -55,7 +55,7 @@ pub fn handle(packet: &Packet, session: *mut Session, role: usize) -> i32 {
         }
     }
     if found.is_some() {
-        segment::release_edits(s, role);
+        outstanding::release(s, role);
     }
     if !packet.fix_tcp_check(delta, false) {
         return drop_for(Counter::DroppedEditFailed);

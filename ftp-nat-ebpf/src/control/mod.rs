@@ -3,6 +3,9 @@
 //! | module | holds |
 //! |---|---|
 //! | [`segment`] | a segment from the near host, at ingress |
+//! | [`parse`] | the engine's way over its payload |
+//! | [`outstanding`] | the outstanding edits of a half |
+//! | [`plan`] | what becomes of the segment |
 //! | [`edit`] | rebuilding a packet |
 //! | [`ack`] | an acknowledgement to the near host, at egress |
 //! | [`expect`] | making and withdrawing expectations |
@@ -10,6 +13,9 @@
 mod ack;
 mod edit;
 mod expect;
+mod outstanding;
+mod parse;
+mod plan;
 mod segment;
 
 use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
@@ -21,7 +27,8 @@ use ftp_nat_common::{
 };
 
 pub use expect::Glue;
-pub use segment::{Plan, Progressing};
+pub use parse::Progressing;
+pub use plan::Plan;
 
 use crate::{
     learn,

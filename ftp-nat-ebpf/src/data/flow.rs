@@ -18,9 +18,10 @@ use crate::{
     packet::Packet,
 };
 
-/// Makes the flows of a data connection, if this SYN is the one that is expected.
+/// Makes the flows of a data connection, if this SYN is the one that is
+/// expected. Tells whether it did.
 #[inline(never)]
-pub fn open(packet: Packet, now: u64) {
+pub fn open(packet: Packet, now: u64) -> bool {
     let packet = &packet;
     let key = ExpectationKey {
         addr: packet.tuple.dst,
@@ -30,23 +31,23 @@ pub fn open(packet: Packet, now: u64) {
     };
     // SAFETY: copied at once.
     let Some(expected) = (unsafe { EXPECTATIONS.get(key) }).copied() else {
-        return;
+        return false;
     };
     if now.wrapping_sub(expected.made_ns) > settings().expect_timeout_ns && now > expected.made_ns {
         let _ = EXPECTATIONS.remove(key);
-        return;
+        return false;
     }
     let from_far = packet.tuple.src == expected.far_real;
     if !from_far && !(expected.flags & EXPECT_HAIRPIN != 0 && from_inside(packet)) {
         count(Counter::RefusedDataSource);
-        return;
+        return false;
     }
     // One SYN only: of two CPUs one removes it.
     if EXPECTATIONS.remove(key).is_err() {
-        return;
+        return false;
     }
     count(Counter::ExpectationsUsed);
-    make_pair(packet, &expected, from_far, now);
+    make_pair(packet, &expected, from_far, now)
 }
 
 #[inline(always)]
@@ -59,7 +60,7 @@ fn from_inside(packet: &Packet) -> bool {
 }
 
 #[inline(always)]
-fn make_pair(packet: &Packet, expected: &Expectation, from_far: bool, now: u64) {
+fn make_pair(packet: &Packet, expected: &Expectation, from_far: bool, now: u64) -> bool {
     let to = Tuple {
         src: expected.far_seen,
         dst: expected.near,
@@ -83,7 +84,7 @@ fn make_pair(packet: &Packet, expected: &Expectation, from_far: bool, now: u64) 
     };
     if FLOWS.insert(packet.tuple, flow, REPLACE).is_err() {
         count(Counter::FlowsTableFull);
-        return;
+        return false;
     }
     flow.to = packet.tuple.reversed();
     flow.flags = 0;
@@ -97,7 +98,7 @@ fn make_pair(packet: &Packet, expected: &Expectation, from_far: bool, now: u64) 
     if FLOWS.insert(to.reversed(), flow, REPLACE).is_err() {
         let _ = FLOWS.remove(packet.tuple);
         count(Counter::FlowsTableFull);
-        return;
+        return false;
     }
     count(Counter::FlowsMade);
     if let Some(session) = SESSIONS.get_ptr_mut(expected.session) {
@@ -105,6 +106,7 @@ fn make_pair(packet: &Packet, expected: &Expectation, from_far: bool, now: u64) 
         // SAFETY: a live map value; the number is for people to read.
         unsafe { (*session).data_connections += 1 };
     }
+    true
 }
 
 /// Notes what the packet means for the connection's state.

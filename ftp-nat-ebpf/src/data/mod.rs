@@ -15,15 +15,16 @@ pub use forward::Route;
 use aya_ebpf::bindings::TC_ACT_UNSPEC;
 use ftp_nat_common::tcp::flag;
 
-use crate::{learn, maps::FLOWS, packet::Packet};
+use crate::{learn, log, maps::FLOWS, packet::Packet};
 
 /// A packet that isn't of a control connection, before NAT.
 #[inline(never)]
 pub fn ingress(packet: Packet) -> i32 {
     let packet = &packet;
     let now = learn::now();
+    let mut opened = false;
     if packet.flags & (flag::SYN | flag::ACK) == flag::SYN {
-        flow::open(*packet, now);
+        opened = flow::open(*packet, now);
     }
     let Some(flow) = FLOWS.get_ptr_mut(packet.tuple) else {
         return TC_ACT_UNSPEC;
@@ -33,6 +34,9 @@ pub fn ingress(packet: Packet) -> i32 {
     if flow.expired(now) {
         let _ = FLOWS.remove(packet.tuple);
         return TC_ACT_UNSPEC;
+    }
+    if opened {
+        log::connected(packet.skb, flow);
     }
     forward::packet(*packet, flow, now)
 }

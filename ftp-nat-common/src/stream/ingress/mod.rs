@@ -1,0 +1,207 @@
+//! A segment from near: what is sent on in its place.
+//!
+//! [`begin`] looks at the header, [`step`] takes one byte or emits one, and
+//! [`finish`] tells what the segment has become. The steps are small so that
+//! the kernel's verifier can look at each of them alone.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `run` | the state of one segment's way through the engine |
+//! | `step` | what is old is sent again, what is new is taken, the FIN |
+//! | `take` | a new byte: passed, held, or releasing what is held |
+//! | `release` | the held text, or the one that takes its place |
+
+mod release;
+mod run;
+mod step;
+mod take;
+
+use self::run::{RUN_CHANGED, RUN_CUT};
+pub use self::{
+    run::{OUTPUT_MAX, RUN_NO_EDITS, RUN_NO_HOLD, RUN_WOULD_HOLD, Run},
+    step::step,
+};
+use super::{
+    Edits, HALF_FIN, HALF_FROZEN, HALF_LAST, Half,
+    dialogue::disarmed,
+    position::{bare_to_output, locate_input, locate_output, reset_to_output},
+};
+use crate::{counter::Counter, seq::Seq, session::Session, tcp::flag};
+
+/// A segment's header, as far as the engine is concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    /// Sequence number.
+    pub seq: Seq,
+    /// Bytes of payload.
+    pub len: u32,
+    /// TCP flags.
+    pub flags: u8,
+    /// The most payload bytes that fit into what is sent.
+    pub capacity: u32,
+}
+
+/// What is sent on in place of a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The same payload and flags at this sequence number.
+    Untouched(Seq),
+    /// Another payload: the first `len` bytes of [`Run::out`].
+    Rebuilt {
+        /// Sequence number.
+        seq: Seq,
+        /// Payload bytes.
+        len: u32,
+        /// Whether the FIN flag is set.
+        fin: bool,
+    },
+    /// All of the text is held: one byte that far already has, so that far
+    /// answers at once and near's Nagle algorithm lets go.
+    Probe {
+        /// Sequence number of the byte.
+        seq: Seq,
+        /// The byte.
+        byte: u8,
+    },
+    /// Nothing; TCP will send it again.
+    Drop(Counter),
+}
+
+/// What [`begin`] decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Begun {
+    /// The payload has to be looked at with [`step`].
+    Parse,
+    /// Decided already.
+    Done(Outcome),
+}
+
+/// What [`step`] wants next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// To be called again.
+    More,
+    /// The line can announce something and no edits are there to be recorded
+    /// in: to be called again with some, or without if none can be had.
+    WantEdits,
+    /// All done.
+    Done,
+}
+
+/// Looks at a segment's header.
+#[inline(always)]
+pub fn begin(
+    run: &mut Run,
+    session: &mut Session,
+    role: usize,
+    edits: Option<&Edits>,
+    segment: &Segment,
+) -> Begun {
+    let quiet = disarmed(session.flags, &session.requests, role);
+    let half = &mut session.half[role & 1];
+    let mut len = segment.len;
+    let mut fin = segment.flags & flag::FIN != 0;
+    let seq = segment.seq;
+
+    if segment.flags & flag::RST != 0 {
+        return Begun::Done(Outcome::Untouched(reset_to_output(half, edits, seq)));
+    }
+    if len == 0 && !fin {
+        return Begun::Done(Outcome::Untouched(bare_to_output(half, edits, seq)));
+    }
+    run.flags = 0;
+    run.role = role as u32 & 1;
+    if half.flags & HALF_FIN != 0 {
+        // A stream has one end; another one is a mistake or an attack.
+        if seq.after(half.fin) {
+            return Begun::Done(Outcome::Drop(Counter::DroppedBadSegment));
+        }
+        let room = half.fin.since(seq) as u32;
+        let ends = len > room || (fin && len == room);
+        if fin != ends || len > room {
+            run.flags |= RUN_CHANGED;
+        }
+        len = len.min(room);
+        fin = ends;
+    } else if fin && seq.plus(len).before(half.in_nxt) {
+        fin = false;
+        run.flags |= RUN_CHANGED;
+    }
+    let end = seq.plus(len);
+    half.snd_max = half.snd_max.max(end);
+
+    if seq.after(half.in_nxt) {
+        let pass = quiet && half.held_len == 0 && !fin && len <= segment.capacity;
+        if !pass {
+            return Begun::Done(Outcome::Drop(Counter::DroppedOutOfOrder));
+        }
+        let ahead = seq.since(half.in_nxt) as u32;
+        if half.flags & HALF_FROZEN == 0 || end.after(half.frozen) {
+            half.frozen = end;
+        }
+        half.flags |= HALF_FROZEN;
+        let out = half.out_nxt.plus(ahead);
+        session.line[role & 1].lost();
+        return Begun::Done(Outcome::Untouched(out));
+    }
+
+    // What far has needs no resending; an edit is resent whole or not at all.
+    let unacked = if half.far_una == half.out_nxt {
+        half.held_start()
+    } else {
+        locate_output(half, edits, half.far_una).other
+    };
+    let start = seq.max(unacked);
+    if start.after(end) {
+        fin = false;
+    }
+    run.walk = 0;
+    if start.before(half.held_start()) {
+        run.out_seq = locate_input(half, edits, start).other;
+    } else {
+        run.out_seq = half.out_nxt;
+    }
+    run.seq = seq;
+    run.len = len;
+    run.limit = len;
+    run.pos = start.since(seq) as u32;
+    run.capacity = segment.capacity;
+    run.out_len = 0;
+    run.emit_len = 0;
+    run.emit_pos = 0;
+    run.fin_in = fin as u32;
+    run.fin_out = 0;
+    if run.pos != 0 {
+        run.flags |= RUN_CHANGED;
+    }
+    Begun::Parse
+}
+
+/// Tells what the segment has become. `fin` is whether it came with a FIN flag.
+#[inline(always)]
+pub fn finish(run: &mut Run, half: &mut Half, segment: &Segment) -> Outcome {
+    half.k = half.held_len;
+    let fin = segment.flags & flag::FIN != 0;
+    let fin_out = run.fin_out != 0 && run.flags & RUN_CUT == 0;
+    if run.out_len == 0 && !fin_out {
+        if half.flags & HALF_LAST == 0 && half.far_una != half.out_nxt {
+            return Outcome::Drop(Counter::DroppedBadSegment);
+        }
+        let behind = if half.flags & HALF_FIN != 0 { 2 } else { 1 };
+        return Outcome::Probe {
+            seq: half.out_nxt.minus(behind),
+            byte: half.last,
+        };
+    }
+    let same =
+        run.flags & (RUN_CHANGED | RUN_CUT) == 0 && run.out_len == segment.len && fin_out == fin;
+    if same {
+        Outcome::Untouched(run.out_seq)
+    } else {
+        Outcome::Rebuilt {
+            seq: run.out_seq,
+            len: run.out_len,
+            fin: fin_out,
+        }
+    }
+}

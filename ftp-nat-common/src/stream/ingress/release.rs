@@ -1,0 +1,128 @@
+//! What is held is set free, in its old or in a new text.
+
+use super::{Run, run::RUN_CHANGED};
+use crate::{
+    counter::Counter,
+    line::text::TEXT_MAX,
+    session::Session,
+    stream::{
+        Edits, Environment, HALF_LAST, HALF_SHIFTED, TELNET_MAX, dialogue::admit, position::PLAIN,
+    },
+    translation::Kind,
+};
+
+/// Sets what is held free, in its old or in a new text, and the releasing byte
+/// behind it.
+#[inline(never)]
+pub(super) fn release(
+    run: &mut Run,
+    session: &mut Session,
+    edits: Option<&mut Edits>,
+    env: &mut impl Environment,
+) {
+    let role = run.role as usize & 1;
+    let byte = run.releasing;
+    let kind = Kind::from_byte(run.kind);
+    run.text.len = 0;
+    if kind != Kind::None && edits.is_some() && !announce(run, session, kind, env) {
+        run.text.len = 0;
+    }
+    let half = &mut session.half[role];
+    let held_len = u32::from(half.held_len);
+    if run.text.len == 0 && half.k > 0 {
+        // Some of it was acknowledged while it was held: the range must be
+        // kept together until far has it.
+        run.text.bytes = half.held;
+        run.text.len = held_len;
+    }
+    let mut len = run.text.len;
+    run.emit_slot = PLAIN;
+    match edits {
+        Some(edits) if len > 0 => {
+            let index = half.slot(u32::from(half.edits_len));
+            let edit = &mut edits.slot[index];
+            edit.text = run.text.bytes;
+            edit.text[len as usize & (TEXT_MAX - 1)] = byte;
+            edit.in0 = half.held_start();
+            edit.in1 = half.in_nxt.plus(1);
+            edit.out0 = half.out_nxt;
+            edit.len = len as u8 + 1;
+            edit.k = half.k;
+            edit.fin = 0;
+            half.edits_len += 1;
+            run.emit_slot = index as u32;
+            run.flags |= RUN_CHANGED;
+        }
+        _ => {
+            half.held[held_len as usize & (TEXT_MAX - 1)] = byte;
+            len = held_len;
+        }
+    }
+    run.emit_pos = 0;
+    run.emit_len = len + 1;
+    run.pos += 1;
+    half.out_nxt = half.out_nxt.plus(len + 1);
+    half.in_nxt = half.in_nxt.plus(1);
+    half.held_len = 0;
+    half.k = 0;
+    half.last = byte;
+    half.flags |= HALF_LAST;
+}
+
+/// Decides on a complete announcement and writes its new text. `false` where
+/// the old one stays.
+#[inline(always)]
+fn announce(run: &mut Run, session: &mut Session, kind: Kind, env: &mut impl Environment) -> bool {
+    let role = run.role as usize & 1;
+    let said = session.line[role].announcement(kind);
+    if let Err(counter) = admit(session, role, &said) {
+        env.count(counter);
+        session.refusals += 1;
+        session.last_refusal = counter as u32 + 1;
+        return false;
+    }
+    run.text.begin(kind, &session.seen[role], said.delimiter);
+    let half = &session.half[role];
+    let old_len = u32::from(half.held_len);
+    let fit = old_len.saturating_sub(u32::from(half.telnet_len) + run.text.len);
+    let Some(port) = env.expect(kind, said.port, fit as usize) else {
+        session.refusals += 1;
+        return false;
+    };
+    session.announcements += 1;
+    session.last_kind = kind as u32;
+    run.text.port(kind, port);
+    let half = &mut session.half[role];
+    let mut i = 0;
+    while i < TELNET_MAX {
+        if i < half.telnet_len as usize {
+            run.text.byte(half.telnet[i]);
+        }
+        i += 1;
+    }
+    let same_len = run.text.len == old_len;
+    if same_len && same_bytes(&run.text.bytes, &half.held, old_len) {
+        env.count(Counter::PinholesOnly);
+        return false;
+    }
+    env.count(Counter::Rewrites);
+    if !same_len {
+        env.count(Counter::RewritesShifted);
+        half.flags |= HALF_SHIFTED;
+    }
+    true
+}
+
+/// Whether the first `len` bytes are the same.
+#[inline(never)]
+fn same_bytes(a: &[u8; TEXT_MAX], b: &[u8; TEXT_MAX], len: u32) -> bool {
+    let mut differs = 0;
+    let mut i = 0;
+    while i < TEXT_MAX {
+        if (i as u32) < len {
+            differs |= a[i] ^ b[i];
+        }
+        i += 1;
+    }
+    differs == 0
+}

@@ -1,0 +1,165 @@
+//! One step: a byte is taken or emitted.
+
+use super::{
+    Progress, Run,
+    run::{RUN_CHANGED, RUN_CUT, RUN_NO_HOLD, RUN_WOULD_HOLD},
+    take::take,
+};
+use crate::{
+    line::text::TEXT_MAX,
+    session::Session,
+    stream::{
+        EDITS, Edit, Edits, Environment, HALF_FIN, HALF_LAST, Half,
+        position::{PLAIN, locate_input},
+    },
+};
+
+/// Takes the input byte at `run.pos` (ignored at the end), or emits a byte.
+#[inline(always)]
+pub fn step(
+    run: &mut Run,
+    session: &mut Session,
+    role: usize,
+    edits: Option<&mut Edits>,
+    byte: u8,
+    env: &mut impl Environment,
+) -> Progress {
+    let role = role & 1;
+    if run.emit_pos < run.emit_len {
+        let at = run.emit_pos as usize & (TEXT_MAX - 1);
+        let b = match edits {
+            Some(edits) if run.emit_slot != PLAIN => {
+                edits.slot[run.emit_slot as usize & (EDITS - 1)].text[at]
+            }
+            _ => session.half[role].held[at],
+        };
+        run.put(b);
+        run.emit_pos += 1;
+        return Progress::More;
+    }
+    if run.flags & (RUN_CUT | RUN_WOULD_HOLD) != 0 {
+        return Progress::Done;
+    }
+    let half = &mut session.half[role];
+    if run.pos >= run.len {
+        return end_of_input(run, half, edits);
+    }
+    let at = run.seq.plus(run.pos);
+    if !at.before(half.in_nxt) {
+        return take(run, session, role, edits, byte, env);
+    }
+    if !at.before(half.held_start()) {
+        if run.flags & RUN_NO_HOLD != 0 {
+            run.flags |= RUN_WOULD_HOLD;
+            return Progress::Done;
+        }
+        // Held already; the first bytes seen win.
+        run.pos = half.in_nxt.since(run.seq) as u32;
+        run.flags |= RUN_CHANGED;
+        return Progress::More;
+    }
+    if let Some(edits) = edits
+        && run.walk < u32::from(half.edits_len)
+    {
+        let index = half.slot(run.walk);
+        let edit = &edits.slot[index];
+        if !at.before(edit.in1) {
+            run.walk += 1;
+            return Progress::More;
+        }
+        if !at.before(edit.in0) {
+            replay(run, index, edit);
+            return Progress::More;
+        }
+    }
+    if run.has_room(1) {
+        run.put(byte);
+        run.pos += 1;
+    } else {
+        run.flags |= RUN_CUT;
+    }
+    Progress::More
+}
+
+/// Emits an edit that was met again, whole, as it was sent before.
+#[inline(always)]
+fn replay(run: &mut Run, index: usize, edit: &Edit) {
+    if run.flags & RUN_NO_HOLD != 0 {
+        run.flags |= RUN_WOULD_HOLD;
+        return;
+    }
+    if !run.has_room(u32::from(edit.len)) {
+        run.flags |= RUN_CUT;
+        return;
+    }
+    run.emit_slot = index as u32;
+    run.emit_pos = 0;
+    run.emit_len = u32::from(edit.len);
+    run.pos = edit.in1.since(run.seq) as u32;
+    run.flags |= RUN_CHANGED;
+    if edit.fin != 0 {
+        run.fin_out = 1;
+        run.fin_in = 0;
+        run.pos = run.len;
+    }
+    run.walk += 1;
+}
+
+/// All input was taken: what is left is the FIN.
+#[inline(never)]
+fn end_of_input(run: &mut Run, half: &mut Half, edits: Option<&mut Edits>) -> Progress {
+    if run.fin_in == 0 {
+        return Progress::Done;
+    }
+    run.fin_in = 0;
+    let end = run.seq.plus(run.len);
+    if half.flags & HALF_FIN != 0 {
+        let place = locate_input(half, edits.as_deref(), end);
+        if let Some(edits) = edits
+            && place.edit != PLAIN
+        {
+            let index = place.edit as usize & (EDITS - 1);
+            replay(run, index, &edits.slot[index]);
+            return Progress::More;
+        }
+        run.fin_out = 1;
+        return Progress::Done;
+    }
+    if end != half.in_nxt {
+        return Progress::Done;
+    }
+    if !run.has_room(u32::from(half.held_len)) {
+        run.flags |= RUN_CUT;
+        return Progress::Done;
+    }
+    half.fin = end;
+    half.flags |= HALF_FIN;
+    run.fin_out = 1;
+    let held_len = u32::from(half.held_len);
+    if held_len > 0 {
+        run.emit_slot = PLAIN;
+        run.emit_pos = 0;
+        run.emit_len = held_len;
+        if let Some(edits) = edits {
+            let index = half.slot(u32::from(half.edits_len));
+            let edit = &mut edits.slot[index];
+            edit.in0 = half.held_start();
+            edit.in1 = end.plus(1);
+            edit.out0 = half.out_nxt;
+            edit.len = half.held_len;
+            edit.k = half.k;
+            edit.fin = 1;
+            edit.text = half.held;
+            half.edits_len += 1;
+            run.emit_slot = index as u32;
+        }
+        run.flags |= RUN_CHANGED;
+        half.last = half.held[(held_len as usize - 1) & (TEXT_MAX - 1)];
+        half.flags |= HALF_LAST;
+        half.held_len = 0;
+        half.k = 0;
+    }
+    half.in_nxt = half.in_nxt.plus(1);
+    half.out_nxt = half.out_nxt.plus(held_len + 1);
+    Progress::More
+}

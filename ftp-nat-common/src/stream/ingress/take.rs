@@ -1,0 +1,139 @@
+//! A new byte of near's stream.
+
+use super::{
+    Progress, Run,
+    release::release,
+    run::{RUN_CUT, RUN_NO_EDITS, RUN_NO_HOLD, RUN_WOULD_HOLD},
+};
+use crate::{
+    counter::Counter,
+    line::{Step, text::TEXT_MAX},
+    session::Session,
+    stream::{
+        EDITS, Edits, Environment, HALF_FROZEN, HALF_LAST, Half, TELNET_MAX,
+        dialogue::{UNPARSED, line_ended},
+    },
+    translation::Kind,
+};
+
+/// Takes a new byte.
+#[inline(always)]
+pub(super) fn take(
+    run: &mut Run,
+    session: &mut Session,
+    role: usize,
+    edits: Option<&mut Edits>,
+    byte: u8,
+    env: &mut impl Environment,
+) -> Progress {
+    let line = &mut session.line[role];
+    let half = &mut session.half[role];
+    // Whatever this byte sets free must fit; it isn't taken before it does.
+    let needed = if half.held_len > 0 {
+        TEXT_MAX as u32
+    } else {
+        1
+    };
+    if !run.has_room(needed) {
+        run.flags |= RUN_CUT;
+        return Progress::More;
+    }
+    if session.flags & UNPARSED != 0 && half.held_len == 0 {
+        pass(run, half, byte);
+        return Progress::More;
+    }
+    if line.at_start() {
+        half.line_start = half.in_nxt;
+        if half.flags & HALF_FROZEN != 0 && !half.line_start.before(half.frozen) {
+            half.flags &= !HALF_FROZEN;
+        }
+    }
+    // Asked for before the byte is taken, and in every segment anew: where
+    // nothing is outstanding the caller keeps no edits, not even in mid-line.
+    if line.armed() && edits.is_none() && run.flags & (RUN_NO_EDITS | RUN_NO_HOLD) == 0 {
+        return Progress::WantEdits;
+    }
+    let fed = line.feed(role, byte);
+    let mut step = fed.step;
+    if step == Step::Hold && half.held_len == 0 {
+        if run.flags & RUN_NO_HOLD != 0 {
+            run.flags |= RUN_WOULD_HOLD;
+            return Progress::Done;
+        }
+        if let Some(counter) = cannot_hold(half, edits.is_some()) {
+            env.count(counter);
+            line.skip_line();
+            step = Step::Plain;
+        } else {
+            half.telnet_len = 0;
+        }
+    } else if step == Step::Hold {
+        let full = half.held_len as usize >= TEXT_MAX - 1
+            || (fed.telnet && half.telnet_len as usize >= TELNET_MAX);
+        if full {
+            line.skip_line();
+            step = Step::Abandon;
+        }
+    }
+    match step {
+        Step::Plain => pass(run, half, byte),
+        Step::Hold => hold(run, half, byte, fed.telnet),
+        Step::Release | Step::Abandon => {
+            // Handed over in memory: the verifier goes over the release once.
+            run.releasing = byte;
+            run.kind = if step == Step::Release {
+                line.kind(role)
+            } else {
+                Kind::None
+            } as u8;
+            release(run, session, edits, env);
+        }
+    }
+    if fed.ended {
+        line_ended(
+            &mut session.flags,
+            &mut session.requests,
+            &mut session.line[role],
+            role,
+            env,
+        );
+    }
+    Progress::More
+}
+
+/// Why the first byte of an address can't be held just now.
+#[inline(always)]
+fn cannot_hold(half: &Half, have_edits: bool) -> Option<Counter> {
+    // The last slot is for a FIN that ends a held text.
+    if !have_edits || half.edits_len as usize >= EDITS - 1 {
+        return Some(Counter::PassedNoEditSlot);
+    }
+    if half.flags & HALF_FROZEN != 0 && half.line_start.before(half.frozen) {
+        return Some(Counter::PassedFrozen);
+    }
+    None
+}
+
+/// Passes a new byte on as it is.
+#[inline(always)]
+fn pass(run: &mut Run, half: &mut Half, byte: u8) {
+    run.put(byte);
+    run.pos += 1;
+    half.in_nxt = half.in_nxt.plus(1);
+    half.out_nxt = half.out_nxt.plus(1);
+    half.last = byte;
+    half.flags |= HALF_LAST;
+}
+
+/// Holds a new byte back.
+#[inline(always)]
+fn hold(run: &mut Run, half: &mut Half, byte: u8, telnet: bool) {
+    half.held[half.held_len as usize & (TEXT_MAX - 1)] = byte;
+    half.held_len += 1;
+    if telnet {
+        half.telnet[half.telnet_len as usize & (TELNET_MAX - 1)] = byte;
+        half.telnet_len += 1;
+    }
+    run.pos += 1;
+    half.in_nxt = half.in_nxt.plus(1);
+}

@@ -1,0 +1,90 @@
+//! The outstanding edits of a half, which only halves that need some have.
+
+use ftp_nat_common::{
+    session::{EditsKey, Session},
+    stream::{
+        Edits,
+        ingress::{RUN_NO_EDITS, Run},
+    },
+};
+
+use super::parse::{Progressing, Work};
+use crate::maps::{CREATE, EDITS, REPLACE, Scratch};
+
+#[inline(always)]
+fn key(session: &Session, role: usize) -> EditsKey {
+    EditsKey {
+        session: session.id,
+        role: role as u32,
+        _pad: 0,
+    }
+}
+
+/// The outstanding edits of a half, if there are any.
+#[inline(always)]
+pub fn of(session: &Session, role: usize) -> Option<*mut Edits> {
+    let half = &session.half[role & 1];
+    if half.edits_len == 0 && half.held_len == 0 {
+        return None;
+    }
+    EDITS.get_ptr_mut(key(session, role))
+}
+
+/// Frees the edits of a half that has none outstanding.
+#[inline(always)]
+pub fn release(session: &Session, role: usize) {
+    let half = &session.half[role & 1];
+    if half.edits_len == 0 && half.held_len == 0 && !session.line[role & 1].armed() {
+        let _ = EDITS.remove(key(session, role));
+    }
+}
+
+/// Copies the outstanding edits into scratch memory: to the verifier they are
+/// then in one place, whether there were any or not.
+#[inline(never)]
+pub fn take(scratch: *mut Scratch, s: &Session, role: usize) {
+    // SAFETY: this CPU's own memory.
+    let (now, edits) = unsafe { (&mut (*scratch).progress, &mut (*scratch).edits) };
+    now.role = role as u32;
+    now.have_edits = 0;
+    if let Some(found) = of(s, role) {
+        // SAFETY: the edits belong to the locked session.
+        *edits = unsafe { *found };
+        now.have_edits = 1;
+    }
+}
+
+/// Fetches or makes the edits of a half whose line can announce something.
+#[inline(always)]
+pub fn fetch(w: &mut Work, run: &mut Run, now: &mut Progressing) {
+    // SAFETY: a locked session.
+    let key = key(unsafe { &*w.session }, now.role as usize);
+    // SAFETY: this CPU's own memory, all zero.
+    let fresh = unsafe { &(*w.scratch).no_edits };
+    // Fails where there are some already, or no more can be had.
+    let _ = EDITS.insert(key, fresh, CREATE);
+    if EDITS.get_ptr(key).is_some() {
+        now.have_edits = 1;
+    } else {
+        run.flags |= RUN_NO_EDITS;
+    }
+}
+
+/// Puts the edits back into their map, or takes them out of it where none is
+/// outstanding any more.
+#[inline(never)]
+pub fn put_back(scratch: *mut Scratch, s: &Session) {
+    // SAFETY: this CPU's own memory.
+    let (now, edits) = unsafe { (&(*scratch).progress, &(*scratch).edits) };
+    if now.have_edits == 0 {
+        return;
+    }
+    let role = now.role as usize & 1;
+    let half = &s.half[role];
+    if half.edits_len == 0 && half.held_len == 0 {
+        let _ = EDITS.remove(key(s, role));
+    } else {
+        // There is an element already, so this can't fail for want of room.
+        let _ = EDITS.insert(key(s, role), edits, REPLACE);
+    }
+}

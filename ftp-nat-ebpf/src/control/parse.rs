@@ -1,0 +1,262 @@
+//! The engine's way over a payload: a `bpf_loop` over chunks, and in each one
+//! over bytes.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{
+    bindings::__sk_buff,
+    helpers::{bpf_loop, bpf_skb_load_bytes},
+};
+use ftp_nat_common::{
+    session::Session,
+    stream::ingress::{Begun, Outcome, Progress, RUN_WOULD_HOLD, Segment, begin, finish, step},
+    tcp::flag,
+};
+
+use super::{
+    expect::Surroundings,
+    outstanding,
+    plan::{PLAN_REBUILD, plan},
+};
+use crate::{
+    maps::{CHUNK, Scratch},
+    packet::{Packet, bounded},
+};
+
+/// What the callbacks of `bpf_loop` work on: the pointers, which can't be kept
+/// in a map.
+pub struct Work {
+    pub skb: *mut __sk_buff,
+    pub scratch: *mut Scratch,
+    pub session: *mut Session,
+}
+
+/// What the callbacks know besides. It is kept in a map, so that the verifier
+/// goes over them once and not once for every value.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Progressing {
+    /// The whole segment, where only the first of several merged ones is looked at.
+    whole: Segment,
+    /// The end the segment comes from.
+    pub role: u32,
+    /// Offset of the payload in the packet.
+    payload: u32,
+    /// Offset of the chunk in the payload.
+    base: u32,
+    pub have_edits: u32,
+    /// The engine has seen all it was told to look at.
+    done: u32,
+    /// One of `LOOK_*`.
+    look: u32,
+    /// Bytes of the first of several merged segments.
+    first_len: u32,
+}
+
+/// The segment is looked at as a whole.
+const LOOK_ALL: u32 = 0;
+/// It is merged of several; the first of them is looked at.
+const LOOK_FIRST: u32 = 1;
+/// The first of them stays as it is; the others are looked at.
+const LOOK_REST: u32 = 2;
+
+/// Rounds of chunks in one packet: 64 KiB, and some for edits to be fetched.
+const ROUNDS: u32 = 48;
+
+/// Looks at the header. `false`: the plan is made already.
+#[inline(never)]
+pub fn start(scratch: *mut Scratch, session: *mut Session) -> bool {
+    // SAFETY: this CPU's own memory and a locked session.
+    let (run, segment, s, now, edits) = unsafe {
+        (
+            &mut (*scratch).run,
+            &(*scratch).segment,
+            &mut *session,
+            &(*scratch).progress,
+            &(*scratch).edits,
+        )
+    };
+    let edits = if now.have_edits != 0 {
+        Some(edits)
+    } else {
+        None
+    };
+    match begin(run, s, now.role as usize, edits, segment) {
+        Begun::Parse => true,
+        Begun::Done(outcome) => {
+            plan(scratch, outcome);
+            false
+        }
+    }
+}
+
+/// Tells the callbacks what to look at.
+#[inline(never)]
+fn prepare(packet: Packet, scratch: *mut Scratch) {
+    // SAFETY: this CPU's own memory.
+    let (now, run, segment) = unsafe {
+        (
+            &mut (*scratch).progress,
+            &mut (*scratch).run,
+            &mut (*scratch).segment,
+        )
+    };
+    now.whole = *segment;
+    now.payload = packet.payload;
+    now.done = 0;
+    now.look = LOOK_ALL;
+    let gso_size = packet.gso_size();
+    if gso_size != 0 && segment.len > gso_size {
+        // Several segments in one. They can't change their length together, so
+        // the first one is edited alone if need be, and TCP sends the rest again.
+        now.look = LOOK_FIRST;
+        segment.len = gso_size;
+        segment.flags &= !flag::FIN;
+        run.first(gso_size);
+        now.first_len = run.len;
+    }
+}
+
+/// Runs the engine over the packet's payload; the plan is made by it.
+#[inline(always)]
+pub fn run(packet: Packet, scratch: *mut Scratch, session: *mut Session) {
+    prepare(packet, scratch);
+    let mut work = Work {
+        skb: packet.skb,
+        scratch,
+        session,
+    };
+    let work: *mut Work = &raw mut work;
+    // SAFETY: the callback gets the pointer given here.
+    unsafe { bpf_loop(ROUNDS, round as *mut c_void, work.cast(), 0) };
+}
+
+/// One chunk. A `bpf_loop` callback: 1 ends the loop.
+extern "C" fn round(_index: u32, work: *mut c_void) -> i64 {
+    // SAFETY: the pointer that `run` gave.
+    let w = unsafe { &mut *work.cast::<Work>() };
+    // SAFETY: this CPU's own memory.
+    let (run, now) = unsafe { (&mut (*w.scratch).run, &mut (*w.scratch).progress) };
+    if now.done != 0 && !go_on(w.scratch, w.session) {
+        return 1;
+    }
+    now.base = run.pos;
+    let left = run.len.saturating_sub(run.pos);
+    let len = bounded(left.min(CHUNK as u32), 2 * CHUNK as u32 - 1);
+    if len > 0 {
+        // SAFETY: at most `CHUNK` bytes go into the chunk.
+        let failed = unsafe {
+            bpf_skb_load_bytes(
+                w.skb.cast(),
+                now.payload + run.pos,
+                (&raw mut (*w.scratch).chunk).cast(),
+                len,
+            )
+        };
+        if failed != 0 {
+            return 1;
+        }
+    }
+    // SAFETY: the callback gets the pointer given here.
+    unsafe { bpf_loop(2 * CHUNK as u32, byte as *mut c_void, work, 0) };
+    0
+}
+
+/// One byte. A `bpf_loop` callback: 1 ends the loop.
+extern "C" fn byte(_index: u32, work: *mut c_void) -> i64 {
+    // SAFETY: the pointer that `round` gave.
+    let w = unsafe { &mut *work.cast::<Work>() };
+    // SAFETY: this CPU's own memory.
+    let (run, now) = unsafe { (&mut (*w.scratch).run, &mut (*w.scratch).progress) };
+    let at = run.pos.wrapping_sub(now.base);
+    if run.pos < run.len && at >= CHUNK as u32 {
+        return 1;
+    }
+    // SAFETY: this CPU's own memory.
+    let b = unsafe { (*w.scratch).chunk[at as usize & (CHUNK - 1)] };
+    // SAFETY: this CPU's own memory and a locked session.
+    let (glue, s, edits) = unsafe {
+        (
+            &mut (*w.scratch).glue,
+            &mut *w.session,
+            &mut (*w.scratch).edits,
+        )
+    };
+    let edits = if now.have_edits != 0 {
+        Some(edits)
+    } else {
+        None
+    };
+    let mut surroundings = Surroundings { skb: w.skb, glue };
+    match step(run, s, now.role as usize, edits, b, &mut surroundings) {
+        Progress::More => 0,
+        Progress::WantEdits => {
+            outstanding::fetch(w, run, now);
+            1
+        }
+        Progress::Done => {
+            now.done = 1;
+            1
+        }
+    }
+}
+
+/// The engine has seen what it was told to look at. `false`: there is no more.
+#[inline(never)]
+fn go_on(scratch: *mut Scratch, session: *mut Session) -> bool {
+    // SAFETY: this CPU's own memory.
+    let (now, run, segment) = unsafe {
+        (
+            &mut (*scratch).progress,
+            &mut (*scratch).run,
+            &mut (*scratch).segment,
+        )
+    };
+    let untouched = end(scratch, session, now.role);
+    if now.look == LOOK_FIRST && untouched {
+        // SAFETY: this CPU's own memory and a locked session.
+        unsafe { copy_session(&raw mut (*scratch).session, session) };
+        *segment = now.whole;
+        run.extend(segment.len, segment.flags & flag::FIN != 0);
+        now.look = LOOK_REST;
+        now.done = 0;
+        return true;
+    }
+    if now.look == LOOK_REST && (!untouched || run.flags & RUN_WOULD_HOLD != 0) {
+        // SAFETY: this CPU's own memory and a locked session.
+        let plan = unsafe {
+            copy_session(session, &raw const (*scratch).session);
+            &mut (*scratch).plan
+        };
+        plan.action = PLAN_REBUILD;
+        plan.seq = run.out_seq.0;
+        plan.len = now.first_len;
+        plan.detail = 0;
+    }
+    false
+}
+
+/// Ends the engine's run over the segment. `true`: nothing has to be rebuilt.
+#[inline(never)]
+fn end(scratch: *mut Scratch, session: *mut Session, role: u32) -> bool {
+    // SAFETY: this CPU's own memory and a locked session.
+    let (run, segment, s) = unsafe { (&mut (*scratch).run, &(*scratch).segment, &mut *session) };
+    let outcome = finish(run, &mut s.half[role as usize & 1], segment);
+    plan(scratch, outcome);
+    matches!(outcome, Outcome::Untouched(_))
+}
+
+/// Copies what the engine changes of a session.
+///
+/// # Safety
+/// Both point to live sessions that no other CPU works on.
+#[inline(always)]
+unsafe fn copy_session(to: *mut Session, from: *const Session) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        (*to).flags = (*from).flags;
+        (*to).requests = (*from).requests;
+        (*to).line = (*from).line;
+        (*to).half = (*from).half;
+    }
+}
