@@ -54,7 +54,7 @@ counters! {
     RefusedPort = "refused_port",
     /// Refused: the session is not trusted to open pinholes.
     RefusedUntrusted = "refused_untrusted",
-    /// Refused: a passive reply that nobody asked for.
+    /// Refused: a passive reply that nobody asked for, or an announcement after `EPSV ALL`.
     RefusedUnsolicited = "refused_unsolicited",
     /// Refused: the expectation table was full.
     RefusedTableFull = "refused_table_full",

@@ -7,6 +7,9 @@ use super::{
     state,
 };
 
+/// The first byte of a TLS handshake record (RFC 8446 section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
 impl Line {
     #[inline(always)]
     pub(super) fn client(&mut self, b: u8) -> Fed {
@@ -62,7 +65,7 @@ impl Line {
                 Fed::PLAIN
             }
         };
-        fed.ending(ended)
+        fed.ending(ended || fed.ended)
     }
 
     /// The verb: letters and digits, up to the blank or the line's end.
@@ -86,6 +89,11 @@ impl Line {
         }
         let blank = matches!(b, b' ' | b'\t');
         let at_end = matches!(b, b'\r' | b'\n' | 0);
+        if self.count == 0 && b == TLS_HANDSHAKE && self.is_first() {
+            // TLS from the first byte on: there may never be a line's end.
+            self.flags |= FLAG_FOREIGN;
+            return Fed::PLAIN.ending(true);
+        }
         if self.count == 0 {
             // An empty line, or one that begins with a blank: no command, no harm.
             if !at_end {

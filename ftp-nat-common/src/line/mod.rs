@@ -2,7 +2,7 @@
 //! each byte whether it belongs to the text of an announced address.
 //!
 //! The grammar of the two directions is in [`client`] and [`server`], numbers
-//! and addresses in [`address`], Telnet sequences in [`telnet`], the new text
+//! and addresses in [`address`], Telnet sequences in [`telnet`], TLS in [`tls`], the new text
 //! in [`text`], and which reply belongs to which request in [`requests`].
 
 pub mod address;
@@ -11,6 +11,7 @@ pub mod requests;
 mod server;
 mod telnet;
 pub mod text;
+mod tls;
 
 pub use self::requests::{Request, Requests};
 use crate::{addr::Addr, session::CLIENT, translation::Kind};
@@ -126,14 +127,18 @@ pub struct Line {
     code: u16,
     /// The code of the multi-line reply that is open; 0: none.
     multi: u16,
-    /// Zero.
-    _pad: u16,
+    /// Bytes left of the TLS record.
+    tls_left: u16,
     /// The verb's first four characters in upper case, first one highest.
     verb: u32,
     /// The argument's first four characters likewise.
     argument: u32,
     /// The numbers of an address: octets, or groups of 16 bits.
     parts: [u16; 8],
+    /// Where in TLS the stream is: one of `tls::*`.
+    tls: u8,
+    /// Zero.
+    _pad: [u8; 3],
 }
 
 /// A complete announcement.
@@ -192,6 +197,7 @@ impl Line {
         self.telnet = telnet::DATA;
         self.multi = 0;
         self.flags |= FLAG_LATER;
+        self.lose_tls();
     }
 
     /// Takes the next byte of the stream whose sender is `role`.

@@ -35,6 +35,9 @@ pub fn admit(session: &Session, role: usize, said: &Announcement) -> Result<(), 
     if session.flags & needed != needed {
         return Err(Counter::RefusedUntrusted);
     }
+    if session.flags & SESSION_EPSV_ALL != 0 && said.kind != Kind::Epsv {
+        return Err(Counter::RefusedUnsolicited);
+    }
     if role & 1 != CLIENT && !session.requests.expects_passive() {
         return Err(Counter::RefusedUnsolicited);
     }

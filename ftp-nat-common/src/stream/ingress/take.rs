@@ -8,7 +8,7 @@ use super::{
 use crate::{
     counter::Counter,
     line::{Step, text::TEXT_MAX},
-    session::Session,
+    session::{CLIENT, SERVER, SESSION_ENCRYPTED, Session},
     stream::{
         EDITS, Edits, Environment, HALF_FROZEN, HALF_LAST, Half, TELNET_MAX,
         dialogue::{UNPARSED, line_ended},
@@ -37,6 +37,17 @@ pub(super) fn take(
     if !run.has_room(needed) {
         run.flags |= RUN_CUT;
         return Progress::More;
+    }
+    if line.in_tls() {
+        if !line.leaves_tls(role, byte) {
+            pass(run, half, byte);
+            return Progress::More;
+        }
+        if role == CLIENT {
+            // Plain text again, after CCC or REIN.
+            session.flags &= !SESSION_ENCRYPTED;
+            session.requests.clear();
+        }
     }
     if session.flags & UNPARSED != 0 && half.held_len == 0 {
         pass(run, half, byte);
@@ -97,6 +108,10 @@ pub(super) fn take(
             role,
             env,
         );
+        if session.flags & SESSION_ENCRYPTED != 0 {
+            session.line[CLIENT].enter_tls();
+            session.line[SERVER].enter_tls();
+        }
     }
     Progress::More
 }
