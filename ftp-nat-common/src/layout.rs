@@ -5,7 +5,7 @@ use crate::addr::Addr;
 
 /// Changes whenever a key, a value or their meaning changes, so that a pinned
 /// map of another layout is refused and never misread.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
 /// Names of the TC programs in the object.
 pub mod program {

@@ -42,8 +42,9 @@ const _: () = assert!(size_of::<Sighting>() == 72);
 /// the two hooks.
 pub const SIGHTING_MAX_AGE_NS: u64 = 1_000_000_000;
 
-/// A client's SYN, seen at both hooks, that waits for its SYN-ACK. Its key is
-/// the tuple of the SYN at egress, reversed: what ingress sees of the SYN-ACK.
+/// A client's SYN, seen at both hooks, that waits for its SYN-ACK, or another of
+/// its packets that waits for one of the server's. The key is
+/// the packet's tuple at egress, reversed: what ingress sees of the answer.
 #[repr(C)]
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Candidate {
@@ -59,7 +60,17 @@ pub struct Candidate {
     pub server_ifindex: u32,
     /// The client's initial sequence number.
     pub client_isn: u32,
-    /// Zero.
-    pub _pad: u32,
+    /// What the client will send next, where the handshake was not seen.
+    pub client_next: u32,
+    /// What the client has acknowledged, likewise.
+    pub client_ack: u32,
+    /// [`MIDWAY`], or [`MIDWAY_AT_LINE_END`]; 0 after a SYN.
+    pub midway: u32,
 }
-const _: () = assert!(size_of::<Candidate>() == 104);
+
+/// The handshake was not seen; a later packet of the client's made the candidate.
+pub const MIDWAY: u32 = 1;
+/// The same, and the packet ended with the end of a line.
+pub const MIDWAY_AT_LINE_END: u32 = 2;
+
+const _: () = assert!(size_of::<Candidate>() == 112);

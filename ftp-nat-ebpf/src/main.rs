@@ -27,9 +27,18 @@ mod sync;
 use aya_ebpf::{bindings::TC_ACT_UNSPEC, macros::classifier, programs::TcContext};
 use packet::Packet;
 
+/// `PACKET_HOST` of `include/uapi/linux/if_packet.h`.
+const PACKET_HOST: u32 = 0;
+
 /// Ingress sees a packet before the gateway's NAT.
 #[classifier]
 pub fn ftp_nat_ingress(ctx: TcContext) -> i32 {
+    // A frame for another host, seen by a promiscuous interface, is nobody's
+    // business here: the stack won't forward it either.
+    // SAFETY: the context is valid for the whole run.
+    if unsafe { (*ctx.skb.skb).pkt_type } != PACKET_HOST {
+        return TC_ACT_UNSPEC;
+    }
     let Some(packet) = Packet::parse(ctx.skb.skb) else {
         return TC_ACT_UNSPEC;
     };

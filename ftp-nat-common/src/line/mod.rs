@@ -165,6 +165,15 @@ impl Line {
         }
     }
 
+    /// The same, where the stream is known to be at the start of a line.
+    #[inline(always)]
+    pub fn mid_stream_at_start() -> Self {
+        Self {
+            flags: FLAG_LATER,
+            ..Self::default()
+        }
+    }
+
     /// Whether bytes are being held back.
     #[inline(always)]
     pub const fn holding(&self) -> bool {

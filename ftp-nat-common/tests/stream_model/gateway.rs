@@ -1,7 +1,7 @@
 //! The engine as the kernel program calls it, with the invariants of the
 //! stream rules (see [`invariants`]) asserted round every packet.
 
-pub use crate::setting::{Ack, Packet, Setting};
+pub use crate::setting::{Ack, Packet, Seen, Setting};
 
 use crate::reference::Plan;
 use ftp_nat_common::{
@@ -55,11 +55,9 @@ pub struct Gateway {
     pub edits: Option<Box<Edits>>,
     pub run: Box<Run>,
     pub counts: HashMap<&'static str, usize>,
-    /// First offsets of announcements that had to be let by.
-    pub exempt: BTreeSet<usize>,
+    pub seen: Seen,
     pub plan: Plan,
     stream: Vec<u8>,
-    asked: BTreeSet<usize>,
     /// Every output position's value; 256 is the FIN.
     sent: Vec<Option<u16>>,
     checks: usize,
@@ -92,18 +90,17 @@ impl Gateway {
                 session.requests.push(Request::Passive);
             }
         }
-        let none = BTreeSet::new();
-        let plan = setting.plan(stream, &none, &none);
+        let seen = Seen::default();
+        let plan = setting.plan(stream, &seen);
         Self {
             setting,
             session,
             edits: None,
             run: Box::new(Run::new()),
             counts: HashMap::new(),
-            exempt: BTreeSet::new(),
+            seen,
             plan,
             stream: stream.to_vec(),
-            asked: BTreeSet::new(),
             sent: Vec::new(),
             checks: 0,
             highest: (0, 0),
@@ -139,6 +136,7 @@ impl Gateway {
         };
         let role = self.setting.role;
         self.free_edits();
+        let overtakes = segment.seq.after(self.half().in_nxt);
         let begun = begin(
             &mut self.run,
             &mut self.session,
@@ -179,6 +177,9 @@ impl Gateway {
             }
         };
         if let Some(out) = &out {
+            if overtakes && !out.data.is_empty() {
+                self.lost(self.half().in_nxt);
+            }
             self.one_value_each(out);
         }
         self.check();
@@ -197,11 +198,11 @@ impl Gateway {
                 self.count(Counter::PassedNoEditSlot),
                 self.count(Counter::PassedFrozen),
             );
-            let known = self.asked.len();
+            let known = self.seen.asked.len();
             let mut world = Surroundings {
                 setting: &self.setting,
                 at: at as usize,
-                asked: &mut self.asked,
+                asked: &mut self.seen.asked,
                 counts: &mut self.counts,
             };
             let edits = self.edits.as_deref_mut();
@@ -216,9 +217,9 @@ impl Gateway {
             let let_by = self.count(Counter::PassedNoEditSlot) > slot;
             assert!(!let_by || full, "a slot was free");
             if (let_by && !self.setting.no_edits) || self.count(Counter::PassedFrozen) > frozen {
-                self.exempt.insert(at as usize);
+                self.seen.exempt.insert(at as usize);
                 self.replan();
-            } else if self.setting.live && self.asked.len() > known {
+            } else if self.setting.live && self.seen.asked.len() > known {
                 self.replan();
             }
             match progress {
@@ -236,26 +237,50 @@ impl Gateway {
         }
     }
 
+    /// What the engine knew of the line that `at` is in, it knows no more.
+    fn lost(&mut self, at: Seq) {
+        self.seen.lost.insert(self.offset(at) as usize);
+        self.replan();
+    }
+
     fn replan(&mut self) {
-        self.plan = self.setting.plan(&self.stream, &self.exempt, &self.asked);
+        self.plan = self.setting.plan(&self.stream, &self.seen);
     }
 
     /// An acknowledgement from far: what near is sent. `snd_max` is how far
     /// near has sent, `has` tells what far has received.
     pub fn far_acks(&mut self, ack: &Ack, snd_max: usize, has: impl Fn(usize) -> bool) -> Ack {
+        match self.maybe_acks(ack, snd_max, has) {
+            Ok(told) => told,
+            Err(other) => panic!("ack {} of a faithful far: {other:?}", ack.at),
+        }
+    }
+
+    /// The same of a far that can be anything; what isn't believed changes nothing.
+    pub fn maybe_acks(
+        &mut self,
+        ack: &Ack,
+        snd_max: usize,
+        has: impl Fn(usize) -> bool,
+    ) -> Result<Ack, Acked> {
         let (seq, role) = (self.seq(ack.at), self.setting.role);
         let (half, line) = (&mut self.session.half[role], &mut self.session.line[role]);
-        let before = half.in_nxt;
+        let before = *half;
         let acked = acknowledge(half, line, self.edits.as_deref(), seq);
         let at = match acked {
             Acked::Mapped(at) => at,
-            other => panic!("ack {} of a faithful far: {other:?}", ack.at),
+            Acked::Resynced(at) if self.setting.live => at,
+            other => {
+                assert_eq!(*self.half(), before, "{other:?}");
+                return Err(other);
+            }
         };
-        if self.half().in_nxt != before {
+        if self.half().in_nxt != before.in_nxt {
             assert!(
-                self.setting.role == 1,
+                self.setting.role == 1 || self.setting.live,
                 "only what was forwarded out of order is taken over"
             );
+            self.lost(self.half().in_nxt);
         }
         let half = self.half();
         let (at, in_nxt) = (self.offset(at), self.offset(half.in_nxt));
@@ -310,11 +335,11 @@ impl Gateway {
         }
         self.check();
         self.free_edits();
-        Ack {
+        Ok(Ack {
             at,
             window: ack.window,
             sacks,
-        }
+        })
     }
 
     /// The kernel program keeps no table for a half that has nothing in it.

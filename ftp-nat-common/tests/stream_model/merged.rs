@@ -13,7 +13,7 @@ use ftp_nat_common::{
 };
 
 /// What far is sent in place of a merged packet of segments of `size` bytes.
-fn merged(gateway: &mut Gateway, packet: &Packet, size: usize) -> Option<Packet> {
+pub fn merged(gateway: &mut Gateway, packet: &Packet, size: usize) -> Option<Packet> {
     if packet.data.len() <= size {
         return gateway.near_sends(packet);
     }

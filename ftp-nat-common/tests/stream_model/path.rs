@@ -89,7 +89,11 @@ fn trace(now: usize, what: &str, packet: &impl std::fmt::Debug) {
 
 /// Runs a case to its end.
 pub fn run(case: &Case) -> Report {
-    let mut rng = Rng::new(case.seed);
+    run_by(case, &mut Rng::new(case.seed))
+}
+
+/// Runs a case to its end, the schedule being `rng`'s choice.
+pub fn run_by(case: &Case, rng: &mut Rng) -> Report {
     let mut gateway = Gateway::new(case.setting.clone(), &case.stream);
     let mut near = Near::new(case.habits.clone(), &case.stream, case.buffer);
     let mut far = Far::new(case.habits.sack, case.buffer, case.strict);
@@ -111,37 +115,37 @@ pub fn run(case: &Case) -> Report {
             gateway.half(),
         );
         let mut out = Vec::new();
-        near.tick(ticks, &mut rng, &mut out);
+        near.tick(ticks, rng, &mut out);
         for ack in home.arrived(ticks) {
-            near.acked(&ack, ticks, &mut rng, &mut out);
+            near.acked(&ack, ticks, rng, &mut out);
         }
         for packet in out {
             packets += 1;
-            to_gateway.send(packet, ticks, &mut rng);
+            to_gateway.send(packet, ticks, rng);
         }
         for packet in to_gateway.arrived(ticks) {
             let sent = gateway.near_sends(&packet);
             trace(ticks, "from near", &(&packet, &sent));
             if let Some(out) = sent {
-                to_far.send(out, ticks, &mut rng);
+                to_far.send(out, ticks, rng);
             }
         }
         for packet in to_far.arrived(ticks) {
             if let Some(ack) = far.take(&packet, ticks) {
-                back.send(ack, ticks, &mut rng);
+                back.send(ack, ticks, rng);
             }
             let got = far.received.len();
             let same = gateway.plan.output.get(..got) == Some(&far.received[..]);
             assert!(same, "far has {:?}", String::from_utf8_lossy(&far.received));
         }
-        if let Some(ack) = far.tick(ticks, &mut rng) {
-            back.send(ack, ticks, &mut rng);
+        if let Some(ack) = far.tick(ticks, rng) {
+            back.send(ack, ticks, rng);
         }
         for ack in back.arrived(ticks) {
             let told = gateway.far_acks(&ack, near.max, |at| far.has(at));
             trace(ticks, "to near", &(&ack, &told));
             let ack = told;
-            home.send(ack, ticks, &mut rng);
+            home.send(ack, ticks, rng);
         }
     }
     // A stream left open in the middle of an address leaves that text held.
@@ -158,6 +162,7 @@ pub fn run(case: &Case) -> Report {
         text(wanted)
     );
     assert_eq!(far.fin, case.habits.fin, "the FIN");
+    gateway.check_output();
     assert_eq!(gateway.count(Counter::AckBeyondSent), 0);
     Report {
         ticks,

@@ -4,7 +4,7 @@
 use crate::{
     gateway::Setting,
     near::Habits,
-    path::{Case, Weather, run},
+    path::{Case, Weather, run, run_by},
     rng::Rng,
     streams,
 };
@@ -23,7 +23,11 @@ fn weather(rng: &mut Rng) -> Weather {
 
 /// The case that a seed stands for.
 fn case(seed: u64) -> Case {
-    let mut rng = Rng::new(seed);
+    drawn(&mut Rng::new(seed))
+}
+
+/// A case of `rng`'s choice.
+pub fn drawn(rng: &mut Rng) -> Case {
     let client = rng.chance(60);
     let v6 = client && rng.chance(30);
     let mss = *rng.pick(&[1, 2, 7, 30, 48, 48, 100, 100, 536]);
@@ -46,7 +50,7 @@ fn case(seed: u64) -> Case {
         (2 * mss).max(rng.range(64, 90))
     };
     Case {
-        stream: streams::random(&mut rng, client, v6, lines),
+        stream: streams::random(rng, client, v6, lines),
         setting: Setting {
             role: usize::from(!client),
             v6,
@@ -69,8 +73,8 @@ fn case(seed: u64) -> Case {
             write: *rng.pick(&[1, 3, 20, 80, 4000]),
             pause: *rng.pick(&[0, 0, 1, 30]),
         },
-        inside: weather(&mut rng),
-        outside: weather(&mut rng),
+        inside: weather(rng),
+        outside: weather(rng),
         buffer,
         strict: rng.chance(50),
         seed: rng.next(),
@@ -125,5 +129,16 @@ fn every_stream_arrives_as_the_reference_has_it() {
             seen.get(name).is_some_and(|n| *n > 0),
             "{name} never happened"
         );
+    }
+}
+
+/// As the fuzz target `model` has it.
+#[test]
+fn every_schedule_that_bytes_tell_ends_well() {
+    for seed in 0..60 {
+        let mut bytes = Rng::new(seed);
+        let script: Vec<u8> = (0..400).map(|_| bytes.next() as u8).collect();
+        let mut rng = Rng::following(&script);
+        run_by(&drawn(&mut rng), &mut rng);
     }
 }

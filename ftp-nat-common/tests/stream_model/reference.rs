@@ -6,7 +6,7 @@
 mod lines;
 
 use lines::{client_line, is_foreign, server_line};
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 /// An input range and the output range it becomes; the rest runs in parallel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,19 +67,35 @@ pub struct World<'a> {
     /// Whether an address was let by between these offsets: with it the rest
     /// of its line is.
     pub exempt: &'a dyn Fn(usize, usize) -> bool,
+    /// Offsets at which bytes overtook others, so that what is known of lines
+    /// and Telnet sequences ends there and begins anew at the next line.
+    pub lost: &'a BTreeSet<usize>,
 }
 
 /// A data byte and its place in the stream, Telnet sequences taken out.
-type Data = (u8, usize);
+pub type Data = (u8, usize);
 
 /// Works out what becomes of `stream`.
 pub fn plan(stream: &[u8], world: &World<'_>) -> Plan {
-    let data = without_telnet(stream);
     let mut plan = Plan::default();
     let mut copied = 0;
     let mut passive = world.passive;
     let mut multi: Option<String> = None;
-    for line in data.split_inclusive(|d| d.0 == b'\n') {
+    let mut lines = Vec::new();
+    let bounds: Vec<usize> = world.lost.range(1..stream.len()).copied().collect();
+    let mut from = 0;
+    for to in bounds.into_iter().chain([stream.len()]) {
+        let data = without_telnet(stream, from..to);
+        let known = data.split_inclusive(|d| d.0 == b'\n').map(<[_]>::to_vec);
+        let lost = world.lost.contains(&from);
+        lines.extend(known.enumerate().map(|(n, l)| (lost && n == 0, l)));
+        from = to;
+    }
+    for (lost, line) in lines {
+        if lost {
+            multi = None;
+            continue;
+        }
         let text: Vec<u8> = line.iter().map(|d| d.0).collect();
         if world.client && is_foreign(&text) {
             break;
@@ -138,9 +154,10 @@ pub fn plan(stream: &[u8], world: &World<'_>) -> Plan {
 }
 
 /// RFC 854; a 255 before anything that is no Telnet command is left out too.
-fn without_telnet(stream: &[u8]) -> Vec<Data> {
+pub fn without_telnet(stream: &[u8], range: std::ops::Range<usize>) -> Vec<Data> {
     let mut data = Vec::new();
-    let mut i = 0;
+    let stream = &stream[..range.end];
+    let mut i = range.start;
     while i < stream.len() {
         if stream[i] != 255 {
             data.push((stream[i], i));
@@ -177,6 +194,7 @@ fn the_reference_itself_is_right() {
         passive: 1,
         port: &port,
         exempt: &|_, _| false,
+        lost: &BTreeSet::new(),
     };
     let said =
         |line: &str| String::from_utf8_lossy(&plan(line.as_bytes(), &world).output).into_owned();

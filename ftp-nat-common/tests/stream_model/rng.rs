@@ -3,25 +3,48 @@
 
 /// The generator.
 #[derive(Clone)]
-pub struct Rng(u64);
+pub struct Rng {
+    state: u64,
+    /// Choices made beforehand, the next one last.
+    script: Vec<u8>,
+}
 
 impl Rng {
     /// One whose whole future is given by `seed`.
     pub fn new(seed: u64) -> Self {
-        let mut rng = Self(seed ^ 0x9e37_79b9_7f4a_7c15);
+        let mut rng = Self {
+            state: seed ^ 0x9e37_79b9_7f4a_7c15,
+            script: Vec::new(),
+        };
         rng.next();
         rng
     }
 
+    /// One that takes its choices from `script`, a byte or two for each, as
+    /// long as there are any: a fuzzer then decides what happens.
+    pub fn following(script: &[u8]) -> Self {
+        let script = script.iter().rev().copied().collect();
+        Self {
+            script,
+            ..Self::new(0)
+        }
+    }
+
     /// 64 random bits.
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        // A whole number is told by one byte of a script.
+        mix(self.state ^ u64::from(self.script.pop().unwrap_or(0)) << 32)
     }
 
     /// A number below `n`.
     pub fn below(&mut self, n: usize) -> usize {
-        (self.next() >> 16) as usize % n.max(1)
+        let scripted = match (self.script.pop(), n) {
+            (None, _) => (self.next() >> 16) as usize,
+            (Some(byte), ..=256) => usize::from(byte),
+            (Some(byte), _) => usize::from(byte) << 8 | usize::from(self.script.pop().unwrap_or(0)),
+        };
+        scripted % n.max(1)
     }
 
     /// A number from `low` to `high`, both included.

@@ -30,6 +30,18 @@ pub struct Ack {
     pub sacks: Vec<(i64, i64)>,
 }
 
+/// What happened to a stream on its way, by offsets.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Where announcements had to be let by.
+    pub exempt: BTreeSet<usize>,
+    /// Ends of announcements that the engine asked a port for: in a live
+    /// stream only these are edited.
+    pub asked: BTreeSet<usize>,
+    /// See [`World::lost`].
+    pub lost: BTreeSet<usize>,
+}
+
 /// What a test varies.
 #[derive(Clone, Debug)]
 pub struct Setting {
@@ -78,9 +90,13 @@ impl Setting {
         }
     }
 
-    /// What far must get of `stream`, given what was let by and, in a live
-    /// stream, what the engine asked a port for.
-    pub fn plan(&self, stream: &[u8], exempt: &BTreeSet<usize>, asked: &BTreeSet<usize>) -> Plan {
+    /// What far must get of `stream`, given what happened to it.
+    pub fn plan(&self, stream: &[u8], seen: &Seen) -> Plan {
+        let Seen {
+            exempt,
+            asked,
+            lost,
+        } = seen;
         let passive = if self.disarmed { 0 } else { self.passive };
         plan(
             stream,
@@ -94,6 +110,7 @@ impl Setting {
                     self.port(release, port).filter(|_| wanted)
                 },
                 exempt: &|line, at| self.no_edits || exempt.range(line..=at).next().is_some(),
+                lost,
             },
         )
     }

@@ -127,7 +127,11 @@ fn try_rebuild(packet: &Packet, scratch: *mut Scratch) -> Option<()> {
     let new_sum = sum_output(scratch);
     // SAFETY: this CPU's own memory.
     let Plan {
-        seq, len, detail, ..
+        seq,
+        len,
+        detail,
+        urgent,
+        ..
     } = unsafe { (*scratch).plan };
     let fin = detail != 0;
 
@@ -135,11 +139,13 @@ fn try_rebuild(packet: &Packet, scratch: *mut Scratch) -> Option<()> {
     if fin {
         flags |= flag::FIN;
     }
-    let mut urgent = packet.urgent;
-    if flags & flag::URG != 0 && len != old_len {
-        // RFC 6093: nobody relies on it, and it would point elsewhere.
+    let urgent = if flags & flag::URG == 0 {
+        packet.urgent
+    } else {
+        urgent as u16
+    };
+    if urgent == 0 {
         flags &= !flag::URG;
-        urgent = 0;
     }
 
     let total = packet.payload + len;

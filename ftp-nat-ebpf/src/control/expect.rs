@@ -83,7 +83,7 @@ impl Glue {
 
     /// Removes the pending expectation, if it is still this session's.
     #[inline(always)]
-    fn withdraw(&mut self) {
+    pub fn withdraw(&mut self) {
         if self.pending.port.0 == 0 {
             return;
         }

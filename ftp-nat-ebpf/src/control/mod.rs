@@ -64,6 +64,7 @@ pub fn ingress(packet: Packet) -> i32 {
         return handshake(packet);
     }
     let Some((session, role)) = half(&packet.tuple) else {
+        learn::sight_midway(packet);
         return NOT_CONTROL;
     };
     // SAFETY: live map value.

@@ -47,6 +47,8 @@ pub fn take(scratch: *mut Scratch, s: &Session, role: usize) {
     let (now, edits) = unsafe { (&mut (*scratch).progress, &mut (*scratch).edits) };
     now.role = role as u32;
     now.have_edits = 0;
+    now.announcements = s.announcements;
+    now.refusals = s.refusals;
     if let Some(found) = of(s, role) {
         // SAFETY: the edits belong to the locked session.
         *edits = unsafe { *found };

@@ -49,6 +49,9 @@ pub struct Progressing {
     done: u32,
     /// One of `LOOK_*`.
     look: u32,
+    /// What the session had announced, and was refused, before the segment.
+    pub announcements: u32,
+    pub refusals: u32,
     /// Bytes of the first of several merged segments.
     first_len: u32,
 }

@@ -18,6 +18,8 @@ pub struct Plan {
     pub len: u32,
     /// 1 with a FIN; the counter of a drop.
     pub detail: u32,
+    /// The urgent pointer, if the packet has one; 0: it can't be told any more.
+    pub urgent: u32,
 }
 
 pub const PLAN_RENUMBER: u32 = 0;

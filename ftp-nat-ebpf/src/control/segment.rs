@@ -8,8 +8,14 @@ use aya_ebpf::{
 use ftp_nat_common::{
     counter::Counter,
     seq::Seq,
-    session::{CLIENT, SERVER, SESSION_FIN, SESSION_RST, SESSION_TRUSTED, Session},
-    stream::ingress::{OUTPUT_MAX, Segment},
+    session::{
+        CLIENT, SERVER, SESSION_FIN, SESSION_FIN_SERVER, SESSION_RST, SESSION_TRUSTED, Session,
+    },
+    stream::{
+        HALF_FIN,
+        ingress::{OUTPUT_MAX, Segment},
+        position::bare_to_output,
+    },
     tcp::flag,
 };
 
@@ -66,21 +72,63 @@ fn decide(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u3
     }
     outstanding::take(scratch, s, role);
     if !parse::start(scratch, session) {
+        withdraw_at_end(scratch, s);
         return;
     }
     // SAFETY: this CPU's own memory.
     let glue = unsafe { &mut (*scratch).glue };
-    let (announcements, refusals) = (s.announcements, s.refusals);
     glue.begin(s, role);
     parse::run(packet, scratch, session);
     glue.end(s);
+    if packet.flags & flag::URG != 0 {
+        place_urgent(packet, scratch, s);
+    }
     outstanding::put_back(scratch, s);
-    if s.announcements != announcements {
+    if s.half[role].flags & HALF_FIN != 0 {
+        s.flags |= SESSION_FIN << role;
+        withdraw_at_end(scratch, s);
+    }
+    report(packet, scratch, s);
+}
+
+/// Logs what the segment announced.
+#[inline(never)]
+fn report(packet: Packet, scratch: *mut Scratch, s: &Session) {
+    // SAFETY: this CPU's own memory.
+    let now = unsafe { &(*scratch).progress };
+    if s.announcements != now.announcements {
         log::announced(packet.skb, s);
     }
-    if s.refusals != refusals {
+    if s.refusals != now.refusals {
         log::refused(packet.skb, s);
     }
+}
+
+/// Moves the urgent pointer with the byte it points to (RFC 6384 section 7.3
+/// asks for it).
+#[inline(never)]
+fn place_urgent(packet: Packet, scratch: *mut Scratch, s: &Session) {
+    // SAFETY: this CPU's own memory.
+    let (plan, now, edits) = unsafe {
+        (
+            &mut (*scratch).plan,
+            &(*scratch).progress,
+            &(*scratch).edits,
+        )
+    };
+    let edits = if now.have_edits != 0 {
+        Some(edits)
+    } else {
+        None
+    };
+    let input = Seq(packet.seq).plus(u32::from(packet.urgent));
+    let half = &s.half[now.role as usize & 1];
+    let ahead = bare_to_output(half, edits, input).since(Seq(plan.seq));
+    plan.urgent = if ahead > 0 && ahead <= 0xffff {
+        ahead as u32
+    } else {
+        0
+    };
 }
 
 /// The handshake's end, FIN and RST.
@@ -95,11 +143,27 @@ fn follow_state(packet: &Packet, s: &mut Session, role: usize) {
         s.flags |= SESSION_TRUSTED;
         count(Counter::SessionsTrusted);
     }
-    if packet.flags & flag::RST != 0 {
+    let half = &s.half[role & 1];
+    // Exact, as far's own check is (RFC 5961 section 3.2): nobody who can't see
+    // the connection ends it.
+    let at = Seq(packet.seq);
+    if packet.flags & flag::RST != 0 && (at == half.in_nxt || at == half.held_start()) {
         s.flags |= SESSION_RST;
-    } else if packet.flags & flag::FIN != 0 {
-        s.flags |= SESSION_FIN << role;
     }
+}
+
+/// A session that ends takes its pinhole with it.
+#[inline(never)]
+fn withdraw_at_end(scratch: *mut Scratch, s: &mut Session) {
+    let over = SESSION_RST | SESSION_FIN | SESSION_FIN_SERVER;
+    if s.flags & over == 0 || s.expect_port.0 == 0 {
+        return;
+    }
+    // SAFETY: this CPU's own memory.
+    let glue = unsafe { &mut (*scratch).glue };
+    glue.begin(s, 0);
+    glue.withdraw();
+    glue.end(s);
 }
 
 /// Payload bytes that fit into a packet to the far host.

@@ -32,6 +32,17 @@ impl Gateway {
         }
     }
 
+    /// Every byte that far was sent is the one that the reference has there.
+    pub fn check_output(&self) {
+        for (at, value) in self.sent.iter().enumerate() {
+            let known = self.plan.output.get(at).map_or(256, |b| u16::from(*b));
+            assert!(
+                value.is_none_or(|v| v == known),
+                "output {at} was {value:?}, not {known}"
+            );
+        }
+    }
+
     /// I4: what near is told about the input byte `at` is true.
     pub(super) fn honest(&self, at: usize, has: &impl Fn(usize) -> bool) {
         if at >= self.stream.len() {
@@ -91,7 +102,7 @@ impl Gateway {
         }
         let ring = self.ring();
         for r in self.plan.rewrites.iter().filter(|r| {
-            r.in1 as i64 <= hs && r.out1 as i64 > far_una && self.asked.contains(&(r.in1 - 1))
+            r.in1 as i64 <= hs && r.out1 as i64 > far_una && self.seen.asked.contains(&(r.in1 - 1))
         }) {
             let there = ring.iter().any(|e| {
                 (self.offset(e.0), self.offset(e.1)) == (r.in0 as i64, r.in1 as i64)

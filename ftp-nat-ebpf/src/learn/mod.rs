@@ -1,0 +1,131 @@
+//! Learning how the gateway translates a connection: a packet of each direction
+//! is seen at ingress, before NAT, and at egress, after it.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`handshake`] | from SYN and SYN-ACK |
+//! | [`pickup`] | from later packets, where the handshake was not seen |
+//! | [`session`] | making the session |
+
+mod handshake;
+mod pickup;
+mod session;
+
+use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_ns};
+use ftp_nat_common::{
+    counter::Counter,
+    pairing::{PairingKey, SIGHTING_MAX_AGE_NS, Sighting},
+    tcp::flag,
+};
+
+pub use pickup::sight as sight_midway;
+
+use crate::{
+    maps::{REPLACE, SIGHTINGS, count},
+    packet::Packet,
+};
+
+/// A monotonic time in ns.
+#[inline(always)]
+pub fn now() -> u64 {
+    // SAFETY: a helper call without arguments.
+    unsafe { bpf_ktime_get_ns() }
+}
+
+/// A random number.
+#[inline(always)]
+pub fn random() -> u32 {
+    // SAFETY: a helper call without arguments.
+    unsafe { bpf_get_prandom_u32() }
+}
+
+#[inline(always)]
+fn key(packet: &Packet) -> PairingKey {
+    PairingKey {
+        seq: packet.seq,
+        ack: packet.ack,
+        flags: u32::from(packet.flags & !flag::ECN),
+    }
+}
+
+/// Notes a packet that may teach a translation, and tags it.
+#[inline(never)]
+pub fn sight(packet: Packet) {
+    let packet = &packet;
+    let at_ns = now();
+    let key = key(packet);
+    if let Some(other) = SIGHTINGS.get_ptr_mut(key) {
+        // SAFETY: a live map value.
+        let other = unsafe { &mut *other };
+        if other.tuple != packet.tuple && at_ns.wrapping_sub(other.at_ns) < SIGHTING_MAX_AGE_NS {
+            // Two hosts use the same numbers at the same time, perhaps to
+            // confuse: neither is believed.
+            other.poisoned = 1;
+            count(Counter::PairingCollisions);
+            return;
+        }
+    }
+    let tag = (random() & 0xffff) | 1;
+    let sighting = Sighting {
+        tuple: packet.tuple,
+        at_ns,
+        ifindex: packet.ifindex(),
+        tag,
+        ip_id_window: id_window(packet),
+        payload_len: packet.payload_len(),
+        timestamp: 0,
+        poisoned: 0,
+    };
+    if SIGHTINGS.insert(key, sighting, REPLACE).is_ok() {
+        // SAFETY: the context is valid for the whole run.
+        unsafe { (*packet.skb).tc_index = tag };
+    }
+}
+
+#[inline(always)]
+fn id_window(packet: &Packet) -> u32 {
+    (u32::from(packet.ip_id) << 16) | u32::from(packet.window)
+}
+
+/// Finds what ingress saw of this packet.
+#[inline(always)]
+fn pair(packet: &Packet) -> Option<*const Sighting> {
+    // SAFETY: the context is valid for the whole run.
+    let (tag, ingress_ifindex) = unsafe { ((*packet.skb).tc_index, (*packet.skb).ingress_ifindex) };
+    let found = SIGHTINGS.get_ptr(key(packet))?;
+    // SAFETY: a live map value. The LRU may reuse the element at any time: then
+    // the tag or the tuples don't agree.
+    let sighting = unsafe { &*found };
+    if sighting.poisoned != 0 || now().wrapping_sub(sighting.at_ns) > SIGHTING_MAX_AGE_NS {
+        return None;
+    }
+    let same = if tag != 0 {
+        tag == sighting.tag
+    } else {
+        // Another program cleared the tag: all that NAT leaves alone must agree.
+        sighting.ip_id_window == id_window(packet) && sighting.payload_len == packet.payload_len()
+    };
+    if !same || ingress_ifindex != sighting.ifindex {
+        return None;
+    }
+    if tag != 0 {
+        // SAFETY: the context is valid for the whole run.
+        unsafe { (*packet.skb).tc_index = 0 };
+    }
+    Some(found)
+}
+
+/// Learns from a packet that leaves.
+#[inline(always)]
+pub fn at_egress(packet: Packet) {
+    if packet.flags & flag::SYN == 0 {
+        // SAFETY: the context is valid for the whole run.
+        if unsafe { (*packet.skb).tc_index } != 0 {
+            pickup::at_egress(packet);
+        }
+    } else if packet.flags & flag::ACK == 0 {
+        handshake::syn(packet);
+    } else {
+        handshake::syn_ack(packet);
+    }
+}
