@@ -106,8 +106,10 @@ counters! {
     DataTtlExceeded = "data_ttl_exceeded",
     /// Data packets too big for the way out, answered by ICMP.
     DataTooBig = "data_too_big",
-    /// Data packets for which no route was found, passed to the stack.
+    /// Data packets for which there was no route; dropped, as a router drops them.
     DataNoRoute = "data_no_route",
+    /// Control connections with TCP MD5 or TCP-AO signatures, which nobody may edit; passed.
+    Signed = "signed",
     /// IP fragments on which nothing could be decided; passed.
     Fragments = "fragments",
 }

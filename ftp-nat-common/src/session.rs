@@ -119,8 +119,9 @@ pub const SESSION_LOGGED_IN: u32 = 256;
 pub const SESSION_IDLE_NS: u64 = 24 * 3600 * crate::translation::SECOND;
 /// How long a session whose handshake did not complete is kept.
 pub const SESSION_TRANSITORY_NS: u64 = 245 * crate::translation::SECOND;
-/// How long a finished session is kept, for retransmissions of its end.
-pub const SESSION_FINISHED_NS: u64 = 120 * crate::translation::SECOND;
+/// How long a finished session is kept, for retransmissions of its end (RFC 7857
+/// section 2.2 has 4 minutes after a RST).
+pub const SESSION_FINISHED_NS: u64 = 245 * crate::translation::SECOND;
 
 impl Session {
     /// The tuple that ingress sees from the near end `role`, and the reverse of

@@ -148,8 +148,9 @@ pub const SECOND: u64 = 1_000_000_000;
 pub const FLOW_ESTABLISHED_IDLE_NS: u64 = (2 * 3600 + 5 * 60) * SECOND;
 /// How long a connection in any other state lives (RFC 5382 REQ-5: at least 4 min).
 pub const FLOW_TRANSITORY_NS: u64 = 245 * SECOND;
-/// How long a reset connection is kept, for the packets that crossed the RST.
-pub const FLOW_RESET_NS: u64 = 10 * SECOND;
+/// How long a reset connection is kept: somebody else may have made the RST up
+/// (RFC 7857 section 2.2).
+pub const FLOW_RESET_NS: u64 = FLOW_TRANSITORY_NS;
 
 impl Flow {
     /// How long the flow may stay without a packet, in ns.
@@ -194,8 +195,8 @@ mod tests {
             !f.expired(4 * SECOND),
             "a clock read earlier on another CPU"
         );
-        assert!(!f.expired(15 * SECOND));
-        assert!(f.expired(16 * SECOND));
+        assert!(!f.expired(f.last_ns + FLOW_RESET_NS));
+        assert!(f.expired(f.last_ns + FLOW_RESET_NS + 1));
     }
 
     #[test]

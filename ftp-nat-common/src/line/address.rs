@@ -150,7 +150,14 @@ impl Line {
             Kind::Eprt if self.family == 1 => (v4(), self.value),
             Kind::Eprt => {
                 let word = |i: usize| ((u32::from(p[i]) << 16) | u32::from(p[i + 1])).to_be();
-                (Addr([word(0), word(2), word(4), word(6)]), self.value)
+                let addr = Addr([word(0), word(2), word(4), word(6)]);
+                // An IPv4-mapped address is none of family 1, nor one to be reached.
+                let addr = if addr.is_v4() {
+                    Addr::UNSPECIFIED
+                } else {
+                    addr
+                };
+                (addr, self.value)
             }
             Kind::Epsv | Kind::None => (Addr::UNSPECIFIED, self.value),
         };

@@ -96,11 +96,12 @@ impl Line {
         }
         if self.count == 0 {
             // An empty line, or one that begins with a blank: no command, no harm.
-            if !at_end {
+            // What stands behind a CR or NUL is in mid-line: only LF ends one.
+            if b != b'\n' {
                 self.state = state::SKIP;
-                if !blank {
-                    self.flags |= FLAG_ODD;
-                }
+            }
+            if !blank && !at_end {
+                self.flags |= FLAG_ODD;
             }
             return Fed::PLAIN;
         }

@@ -204,6 +204,25 @@ fn telnet_sequences_neither_hide_nor_fake_a_command() {
 }
 
 #[test]
+fn a_verb_begins_its_line() {
+    for line in ["\rPORT 10,10,0,1,30,4\r\n", "\0PORT 10,10,0,1,30,4\r\n"] {
+        assert_eq!(one(CLIENT, line), None, "{line:?}");
+    }
+    let after = "\r\nPORT 10,10,0,1,30,4\r\n";
+    assert!(one(CLIENT, after).is_some(), "an empty line is a line");
+}
+
+#[test]
+fn an_ipv4_mapped_address_is_no_ipv4_address() {
+    let mapped = one(CLIENT, "EPRT |2|::ffff:a0a:1|7684|\r\n");
+    assert_eq!(
+        mapped,
+        said(Kind::Eprt, "::", 7684, "::ffff:a0a:1|7684"),
+        "family 2 on an IPv4 connection is for the server to refuse"
+    );
+}
+
+#[test]
 fn requests_are_told_from_lines() {
     let request = |text: &str| {
         let mut line = Line::default();

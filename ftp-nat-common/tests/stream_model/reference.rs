@@ -91,7 +91,15 @@ pub fn plan(stream: &[u8], world: &World<'_>) -> Plan {
         lines.extend(known.enumerate().map(|(n, l)| (lost && n == 0, l)));
         from = to;
     }
+    // TLS from the first byte on, which in the text after it means nothing.
+    let tls = world.client
+        && lines
+            .first()
+            .is_some_and(|l| l.1.first().is_some_and(|d| d.0 == 22));
     for (lost, line) in lines {
+        if tls {
+            break;
+        }
         if lost {
             multi = None;
             continue;

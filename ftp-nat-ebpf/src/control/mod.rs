@@ -23,7 +23,7 @@ use ftp_nat_common::{
     addr::Tuple,
     counter::Counter,
     session::{HalfRef, Session},
-    tcp::{clamped_mss, flag},
+    tcp::{clamped_mss, flag, option},
 };
 
 pub use expect::Glue;
@@ -51,6 +51,11 @@ fn half(tuple: &Tuple) -> Option<(*mut Session, usize)> {
     // SAFETY: copied at once.
     let half: HalfRef = unsafe { HALVES.get(tuple) }.copied()?;
     let session = SESSIONS.get_ptr_mut(half.session)?;
+    // Nobody may be there to sweep up what is over.
+    // SAFETY: a live map value.
+    if unsafe { (*session).expired(learn::now()) } {
+        return None;
+    }
     Some((session, half.role as usize & 1))
 }
 
@@ -90,6 +95,10 @@ fn handshake(packet: Packet) -> i32 {
         unsafe { CANDIDATES.get(packet.tuple) }.is_some()
     };
     if !wanted {
+        return NOT_CONTROL;
+    }
+    if options::find(packet, option::MD5).is_some() || options::find(packet, option::AO).is_some() {
+        count(Counter::Signed);
         return NOT_CONTROL;
     }
     learn::sight(*packet);

@@ -109,6 +109,17 @@ fn make_pair(packet: &Packet, expected: &Expectation, from_far: bool, now: u64) 
     true
 }
 
+/// Whether the other direction is over too. One direction may be silent for
+/// long while the other one is not.
+#[inline(never)]
+pub fn is_over(flow: &Flow, now: u64) -> bool {
+    match FLOWS.get_ptr(flow.to.reversed()) {
+        // SAFETY: a live map value.
+        Some(peer) => unsafe { (*peer).expired(now) },
+        None => true,
+    }
+}
+
 /// Notes what the packet means for the connection's state.
 #[inline(always)]
 pub fn follow(packet: &Packet, flow: &mut Flow, now: u64) {

@@ -26,13 +26,13 @@ pub fn ingress(packet: Packet) -> i32 {
     if packet.flags & (flag::SYN | flag::ACK) == flag::SYN {
         opened = flow::open(*packet, now);
     }
-    let Some(flow) = FLOWS.get_ptr_mut(packet.tuple) else {
+    let Some(flow) = FLOWS.get_ptr_mut(&packet.tuple) else {
         return TC_ACT_UNSPEC;
     };
     // SAFETY: a live map value; its numbers are statistics and bits that only grow.
     let flow = unsafe { &mut *flow };
-    if flow.expired(now) {
-        let _ = FLOWS.remove(packet.tuple);
+    if flow.expired(now) && flow::is_over(flow, now) {
+        let _ = FLOWS.remove(&packet.tuple);
         return TC_ACT_UNSPEC;
     }
     if opened {

@@ -193,7 +193,7 @@ mod tests {
         let maps = Maps::in_memory(&[]);
         add_session(&maps, 1, 3600, 0);
         add_session(&maps, 2, 25 * 3600, 0);
-        add_session(&maps, 3, 121, SESSION_FIN | SESSION_FIN_SERVER);
+        add_session(&maps, 3, 246, SESSION_FIN | SESSION_FIN_SERVER);
         assert_eq!(sweep(&maps).sessions, 2);
         assert!(
             maps.sessions.get(&1).unwrap().is_some(),

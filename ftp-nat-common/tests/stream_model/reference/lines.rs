@@ -140,7 +140,8 @@ pub(super) fn server_line(line: &[u8], multi: &mut Option<String>) -> (Option<u1
     match multi {
         Some(open) if last && *open == code => *multi = None,
         None if last => {}
-        None if *mark == b'-' => {
+        // 000 is no code (RFC 959 section 4.2), and opens nothing.
+        None if *mark == b'-' && code != "000" => {
             *multi = Some(code);
             return (None, None);
         }
