@@ -80,6 +80,8 @@ counters! {
     DroppedLockBusy = "dropped_lock_busy",
     /// Dropped: inconsistent FIN, or nothing of the segment could be sent.
     DroppedBadSegment = "dropped_bad_segment",
+    /// Dropped: a control segment whose TCP checksum is wrong.
+    DroppedBadChecksum = "dropped_bad_checksum",
     /// Dropped: a helper of the kernel refused to edit the packet.
     DroppedEditFailed = "dropped_edit_failed",
     /// Acknowledgements beyond anything sent; passed unmapped.

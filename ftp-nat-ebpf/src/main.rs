@@ -8,6 +8,7 @@
 //! | [`maps`] | the maps |
 //! | [`learn`] | learning a connection's translation from both hooks |
 //! | [`control`] | segments of control connections: edits, sequence numbers, acks |
+//! | [`reclaim`] | making room in full tables |
 //! | [`log`] | the log for people |
 //! | [`data`] | data connections: expectations, flows, forwarding, ICMP |
 #![no_std]
@@ -22,6 +23,7 @@ mod log;
 mod maps;
 mod options;
 mod packet;
+mod reclaim;
 mod sync;
 
 use aya_ebpf::{bindings::TC_ACT_UNSPEC, macros::classifier, programs::TcContext};
@@ -30,6 +32,13 @@ use packet::Packet;
 /// `PACKET_HOST` of `include/uapi/linux/if_packet.h`.
 const PACKET_HOST: u32 = 0;
 
+/// A frame with a VLAN tag belongs to the interface of that VLAN.
+#[inline(always)]
+fn is_tagged(ctx: &TcContext) -> bool {
+    // SAFETY: the context is valid for the whole run.
+    unsafe { (*ctx.skb.skb).vlan_present != 0 }
+}
+
 /// Ingress sees a packet before the gateway's NAT.
 #[classifier]
 pub fn ftp_nat_ingress(ctx: TcContext) -> i32 {
@@ -37,6 +46,9 @@ pub fn ftp_nat_ingress(ctx: TcContext) -> i32 {
     // business here: the stack won't forward it either.
     // SAFETY: the context is valid for the whole run.
     if unsafe { (*ctx.skb.skb).pkt_type } != PACKET_HOST {
+        return TC_ACT_UNSPEC;
+    }
+    if is_tagged(&ctx) {
         return TC_ACT_UNSPEC;
     }
     let Some(packet) = Packet::parse(ctx.skb.skb) else {
@@ -54,6 +66,9 @@ pub fn ftp_nat_ingress(ctx: TcContext) -> i32 {
 /// Egress sees the same packet after it.
 #[classifier]
 pub fn ftp_nat_egress(ctx: TcContext) -> i32 {
+    if is_tagged(&ctx) {
+        return TC_ACT_UNSPEC;
+    }
     let Some(packet) = Packet::parse(ctx.skb.skb) else {
         return TC_ACT_UNSPEC;
     };

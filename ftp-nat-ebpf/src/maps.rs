@@ -82,6 +82,8 @@ pub struct Scratch {
     pub plan: Plan,
     /// What the engine is told and asks for.
     pub glue: Glue,
+    /// When this CPU last made room in a full table, in ns.
+    pub reclaimed_ns: u64,
     /// The way out of the current packet.
     pub route: Route,
     /// The connection that a session is being made of.

@@ -7,6 +7,7 @@ use aya_ebpf::{
 use ftp_nat_common::{
     addr::{Addr, Port, Tuple},
     counter::Counter,
+    csum,
 };
 use network_types::ip::IpProto;
 
@@ -384,4 +385,20 @@ impl Packet {
             bpf_l3_csum_replace(self.skb.cast(), self.l3 + v4::CHECK, 0, u64::from(delta), 0) == 0
         }
     }
+}
+
+/// The sum of the TCP pseudo-header of the packet as it came.
+#[inline(always)]
+pub fn pseudo_sum(packet: &Packet) -> u32 {
+    let words = |a: &Addr| {
+        let [w, x, y, z] = a.0;
+        if packet.is_v4 {
+            z
+        } else {
+            csum::add(csum::add(w, x), csum::add(y, z))
+        }
+    };
+    let len = (packet.l3 + packet.l3_len - packet.l4).to_be();
+    let addresses = csum::add(words(&packet.tuple.src), words(&packet.tuple.dst));
+    csum::add(csum::add(addresses, len), 6u32.to_be())
 }

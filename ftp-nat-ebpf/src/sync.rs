@@ -16,6 +16,16 @@ pub unsafe fn or(word: *mut u64, bits: u64) {
     unsafe { atomic_or::<u64, u64, RELAXED>(word, bits) };
 }
 
+/// Sets bits.
+///
+/// # Safety
+/// `word` points to a live map value.
+#[inline(always)]
+pub unsafe fn or32(word: *mut u32, bits: u32) {
+    // SAFETY: as the caller promises.
+    unsafe { atomic_or::<u32, u32, RELAXED>(word, bits) };
+}
+
 /// Adds.
 ///
 /// # Safety

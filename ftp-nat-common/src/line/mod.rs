@@ -88,6 +88,8 @@ mod state {
     pub const SERVER_PASV: u8 = 16 | ARMED | HOLDING;
     pub const SERVER_EPSV_SCAN: u8 = 17 | ARMED;
     pub const SERVER_EPSV: u8 = 18 | ARMED | HOLDING;
+    pub const SERVER_PASV_START: u8 = 19 | ARMED;
+    pub const SERVER_PASV_TEXT: u8 = 20 | ARMED | HOLDING;
 }
 
 /// The line isn't the first one of its stream.
@@ -137,8 +139,10 @@ pub struct Line {
     parts: [u16; 8],
     /// Where in TLS the stream is: one of `tls::*`.
     tls: u8,
+    /// Bytes of free text held before the address of a 227.
+    prefix: u8,
     /// Zero.
-    _pad: [u8; 3],
+    _pad: [u8; 2],
 }
 
 /// A complete announcement.
@@ -218,7 +222,10 @@ impl Line {
         let data = match telnet::strip(&mut self.telnet, byte) {
             telnet::Stripped::Data(data) => data,
             telnet::Stripped::Sequence => {
-                let step = if self.holding() {
+                let step = if self.state == state::SERVER_PASV_TEXT {
+                    // Free text with Telnet in it isn't worth the trouble.
+                    self.leave_text().step
+                } else if self.holding() {
                     Step::Hold
                 } else {
                     Step::Plain
@@ -247,6 +254,12 @@ impl Line {
             (_, _, 229) => Kind::Epsv,
             _ => Kind::Pasv,
         }
+    }
+
+    /// How many of the held bytes are free text that stands before the address.
+    #[inline(always)]
+    pub const fn prefix(&self) -> u8 {
+        self.prefix
     }
 
     /// The verb and its argument, when a client's line has ended.
@@ -307,6 +320,7 @@ impl Line {
         self.flags = FLAG_LATER;
         self.state = state::START;
         self.count = 0;
+        self.prefix = 0;
         self.code = 0;
         self.verb = 0;
         self.argument = 0;

@@ -1,6 +1,8 @@
 //! The grammar of a server's lines: replies (RFC 959 section 4.2).
 
-use super::{FLAG_ANNOUNCED, FLAG_FINAL, FLAG_ODD, Fed, Line, address::Read, state};
+use super::{
+    FLAG_ANNOUNCED, FLAG_FINAL, FLAG_ODD, Fed, Line, address::Read, state, text::PREFIX_MAX,
+};
 
 impl Line {
     #[inline(always)]
@@ -8,13 +10,9 @@ impl Line {
         let ended = b == b'\n';
         let fed = match self.state {
             state::START | state::SERVER_CODE => self.server_code(b),
-            state::SERVER_PASV_SCAN if b.is_ascii_digit() => {
-                self.state = state::SERVER_PASV;
-                self.begin_numbers();
-                self.octet(b, b',', 5);
-                Fed::HOLD
+            state::SERVER_PASV_START | state::SERVER_PASV_TEXT | state::SERVER_PASV_SCAN => {
+                self.pasv_text(b)
             }
-            state::SERVER_PASV_SCAN => Fed::PLAIN,
             state::SERVER_PASV => self.pasv(b),
             // A run of numbers that is no address must not be entered in its middle.
             state::SERVER_PASV_RUN => {
@@ -63,13 +61,42 @@ impl Line {
         }
         self.flags |= FLAG_FINAL;
         if self.code == 227 {
-            self.state = state::SERVER_PASV_SCAN;
+            self.state = state::SERVER_PASV_START;
         } else if self.code == 229 {
             self.state = state::SERVER_EPSV_SCAN;
             self.gap = 0;
             self.delimiter = 0;
         }
         Fed::PLAIN
+    }
+
+    /// What stands before the numbers. It is held from its first byte on, so
+    /// that it can make up for the difference in the address's length, as long
+    /// as it is short and of characters that can be left out one by one.
+    #[inline(always)]
+    fn pasv_text(&mut self, b: u8) -> Fed {
+        if b.is_ascii_digit() {
+            self.state = state::SERVER_PASV;
+            self.begin_numbers();
+            self.octet(b, b',', 5);
+            return Fed::HOLD;
+        }
+        let printable = matches!(b, b' '..=b'~');
+        if self.state == state::SERVER_PASV_SCAN || !printable || self.prefix >= PREFIX_MAX {
+            return self.leave_text();
+        }
+        self.state = state::SERVER_PASV_TEXT;
+        self.prefix += 1;
+        Fed::HOLD
+    }
+
+    /// From here on only the address is held.
+    #[inline(always)]
+    pub(super) const fn leave_text(&mut self) -> Fed {
+        let held = self.prefix > 0;
+        self.prefix = 0;
+        self.state = state::SERVER_PASV_SCAN;
+        if held { Fed::ABANDON } else { Fed::PLAIN }
     }
 
     #[inline(always)]
@@ -82,6 +109,7 @@ impl Line {
                 Fed::RELEASE
             }
             Read::Bad => {
+                self.prefix = 0;
                 let in_run = b.is_ascii_digit() || b == b',';
                 self.state = if in_run {
                     state::SERVER_PASV_RUN

@@ -1,10 +1,27 @@
 //! The text that replaces an announced address, and the choice of a port whose
 //! text is as long as the old one.
 
-use crate::{addr::Addr, translation::Kind};
+use crate::{addr::Addr, stream::TELNET_MAX, translation::Kind};
 
 /// The longest text that is held back or put in its place, in bytes.
 pub const TEXT_MAX: usize = 64;
+
+/// The longest and the shortest `h1,h2,h3,h4,p1,p2` that is read or written.
+const NUMBERS_MAX: usize = 23;
+const NUMBERS_MIN: usize = 11;
+
+/// Free text of this length makes up for any difference; its last byte stays.
+pub const PREFIX_ENOUGH: u32 = (NUMBERS_MAX - NUMBERS_MIN) as u32 + 1;
+
+/// How much longer it may have to become.
+const PREFIX_GROWTH: usize = PREFIX_ENOUGH as usize - 1;
+
+/// The most free text that is held before the address of a 227.
+pub const PREFIX_MAX: u8 = (TEXT_MAX - NUMBERS_MAX - PREFIX_GROWTH) as u8;
+const _: () = assert!(PREFIX_MAX as usize + NUMBERS_MAX + TELNET_MAX < TEXT_MAX);
+
+/// A port's text may have any length.
+pub const ANY_LENGTH: u32 = 255;
 
 /// A text being written.
 ///
@@ -97,8 +114,87 @@ impl Text {
         }
     }
 
-    /// Begins anew with what stands before the port: `h1,h2,h3,h4,` for PORT
-    /// and 227, the address and the delimiter for EPRT, nothing for 229.
+    #[inline(never)]
+    fn decimal(&mut self, n: u32) {
+        let mut started = false;
+        let mut unit = 10_000;
+        while unit > 0 {
+            let digit = (n / unit) % 10;
+            started |= digit > 0 || unit == 1;
+            if started {
+                self.byte(b'0' + digit as u8);
+            }
+            unit /= 10;
+        }
+    }
+
+    #[inline(never)]
+    fn hex(&mut self, n: u32) {
+        let mut started = false;
+        let mut shift = 16;
+        while shift > 0 {
+            shift -= 4;
+            let digit = ((n >> shift) & 15) as u8;
+            started |= digit > 0 || shift == 0;
+            if started {
+                self.byte(if digit < 10 {
+                    b'0' + digit
+                } else {
+                    b'a' + digit - 10
+                });
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn v4(&mut self, addr: &Addr, separator: u8) {
+        let o = addr.v4_octets();
+        self.decimal(u32::from(o[0]));
+        self.byte(separator);
+        self.decimal(u32::from(o[1]));
+        self.byte(separator);
+        self.decimal(u32::from(o[2]));
+        self.byte(separator);
+        self.decimal(u32::from(o[3]));
+    }
+
+    /// All groups, leading zeros dropped, nothing compressed: `2001:db8:0:0:0:0:0:1`.
+    #[inline(always)]
+    fn v6(&mut self, addr: &Addr) {
+        let mut i = 0;
+        while i < 4 {
+            let word = u32::from_be(addr.0[i]);
+            if i > 0 {
+                self.byte(b':');
+            }
+            self.hex(word >> 16);
+            self.byte(b':');
+            self.hex(word & 0xffff);
+            i += 1;
+        }
+    }
+
+    /// Begins anew with the first `prefix` bytes of `held`, made `len` bytes
+    /// long: blanks are put in, or bytes left out, before the last of them,
+    /// which clients look for where it is a parenthesis.
+    #[inline(never)]
+    pub fn begin(&mut self, held: &[u8; TEXT_MAX], prefix: u32, len: u32) {
+        // No branches, which the verifier would follow: what is too much here
+        // is overwritten by what is written behind it.
+        const MASK: usize = TEXT_MAX - 1;
+        self.bytes = *held;
+        let last = (prefix as usize).wrapping_sub(1);
+        let mut i = 0;
+        while i < PREFIX_GROWTH {
+            self.bytes[last.wrapping_add(i) & MASK] = b' ';
+            i += 1;
+        }
+        self.bytes[(len as usize).wrapping_sub(1) & MASK] = held[last & MASK];
+        self.len = len;
+    }
+
+    /// Begins anew with what stands before the port: `h1,h2,h3,h4,` for PORT and 227,
+    /// the address and the delimiter for EPRT, nothing for 229.
     #[inline(always)]
     pub fn begin(&mut self, kind: Kind, addr: &Addr, delimiter: u8) {
         self.len = 0;
@@ -130,6 +226,35 @@ impl Text {
         } else {
             self.decimal(u32::from(port));
         }
+    }
+
+    /// Puts the first `prefix` bytes of `held` before the six numbers that are
+    /// all of the text so far, made `len` bytes long: blanks are put in, or
+    /// bytes left out, before the last of them, which clients look for where
+    /// it is a parenthesis.
+    ///
+    /// There are no branches, which the verifier would follow: what is written
+    /// too much is overwritten, or lies behind the end.
+    #[inline(never)]
+    pub fn precede(&mut self, held: &[u8; TEXT_MAX], prefix: u32, len: u32) {
+        const MASK: usize = TEXT_MAX - 1;
+        let (prefix, len) = (prefix as usize, len as usize);
+        let mut numbers = [0; NUMBERS_MAX + 1];
+        numbers.copy_from_slice(&self.bytes[..NUMBERS_MAX + 1]);
+        self.bytes = *held;
+        let last = prefix.wrapping_sub(1);
+        let mut i = 0;
+        while i < PREFIX_GROWTH {
+            self.bytes[last.wrapping_add(i) & MASK] = b' ';
+            i += 1;
+        }
+        self.bytes[len.wrapping_sub(1) & MASK] = held[last & MASK];
+        i = 0;
+        while i < NUMBERS_MAX {
+            self.bytes[len.wrapping_add(i) & MASK] = numbers[i];
+            i += 1;
+        }
+        self.len += len as u32;
     }
 }
 
@@ -173,13 +298,17 @@ const PAIRS: [[u32; 4]; 8] = {
 };
 
 /// A port of 1024 or more whose text is `len` bytes long, uniformly among all
-/// such ports as `random` is uniform; 0 where there is none.
+/// such ports as `random` is uniform; 0 where there is none. With
+/// [`ANY_LENGTH`] it is any port.
 ///
 /// Tables instead of branches: the verifier follows every branch. And a plain
 /// number, because the compiler may leave the payload of a `None` undefined in
 /// a register, which the verifier doesn't let anyone touch.
 #[inline(always)]
 pub fn port_of_length(kind: Kind, len: usize, random: u32) -> u16 {
+    if len == ANY_LENGTH as usize {
+        return (1024 + random % (65_536 - 1024)) as u16;
+    }
     if !matches!(kind, Kind::Port | Kind::Pasv) {
         return match len {
             4 => (1024 + random % (10_000 - 1024)) as u16,

@@ -200,7 +200,11 @@ pub trait Environment {
     /// Makes an expectation for an announcement that was found acceptable.
     ///
     /// `text_len` is the length of the port's text that would keep the length
-    /// of the stream, 0 where that can't be. Returns the port to announce, or
+    /// of the stream, 0 where that can't be, [`ANY_LENGTH`] where all do.
+    ///
+    /// [`ANY_LENGTH`]: crate::line::text::ANY_LENGTH
+    ///
+    /// Returns the port to announce, or
     /// `None` (and has counted why).
     fn expect(&mut self, kind: Kind, near_port: u16, text_len: usize) -> Option<u16>;
 

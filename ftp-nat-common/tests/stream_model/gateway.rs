@@ -3,7 +3,7 @@
 
 pub use crate::setting::{Ack, Packet, Seen, Setting};
 
-use crate::reference::Plan;
+use crate::reference::{Plan, without_telnet};
 use ftp_nat_common::{
     addr::Addr,
     counter::Counter,
@@ -11,7 +11,7 @@ use ftp_nat_common::{
     seq::Seq,
     session::{SESSION_GREETED, SESSION_TRUSTED, Session},
     stream::{
-        EDITS, Edits, Environment, Half,
+        EDITS, Edits, Environment, Half, TELNET_MAX,
         egress::{Acked, acknowledge, sack_block},
         ingress::{Begun, Outcome, Progress, RUN_NO_EDITS, Run, Segment, begin, finish, step},
     },
@@ -61,6 +61,8 @@ pub struct Gateway {
     /// Every output position's value; 256 is the FIN.
     sent: Vec<Option<u16>>,
     checks: usize,
+    /// Acknowledgements of what was not seen.
+    resynced: usize,
     /// The highest acknowledgement from far, and what near was told then.
     highest: (i64, i64),
     /// The highest acknowledgement that near was told.
@@ -103,6 +105,7 @@ impl Gateway {
             stream: stream.to_vec(),
             sent: Vec::new(),
             checks: 0,
+            resynced: 0,
             highest: (0, 0),
             told: 0,
         }
@@ -193,12 +196,13 @@ impl Gateway {
             let byte = data.get(self.run.pos as usize).copied().unwrap_or(0xee);
             let in_nxt = self.session.half[role].in_nxt;
             let at = self.offset(in_nxt);
-            let full = self.setting.no_edits || self.half().edits_len as usize >= EDITS - 1;
+            let no_slot = self.setting.no_edits || self.half().edits_len as usize >= EDITS - 1;
             let (slot, frozen) = (
                 self.count(Counter::PassedNoEditSlot),
                 self.count(Counter::PassedFrozen),
             );
             let known = self.seen.asked.len();
+            let full = self.telnet_fills_up(at as usize);
             let mut world = Surroundings {
                 setting: &self.setting,
                 at: at as usize,
@@ -215,8 +219,12 @@ impl Gateway {
                 &mut world,
             );
             let let_by = self.count(Counter::PassedNoEditSlot) > slot;
-            assert!(!let_by || full, "a slot was free");
-            if (let_by && !self.setting.no_edits) || self.count(Counter::PassedFrozen) > frozen {
+            assert!(!let_by || no_slot, "a slot was free");
+            let full = full && self.half().held_len == 0;
+            if (let_by && !self.setting.no_edits)
+                || full
+                || self.count(Counter::PassedFrozen) > frozen
+            {
                 self.seen.exempt.insert(at as usize);
                 self.replan();
             } else if self.setting.live && self.seen.asked.len() > known {
@@ -237,6 +245,19 @@ impl Gateway {
         }
     }
 
+    /// Whether the byte `at` is one Telnet byte too many for a held text, with
+    /// which the rest of its line is let by.
+    fn telnet_fills_up(&self, at: usize) -> bool {
+        let half = self.half();
+        let start = self.seen.lost.range(..=at).next_back().copied();
+        half.held_len > 0
+            && at < self.stream.len()
+            && usize::from(half.telnet_len) >= TELNET_MAX
+            && !without_telnet(&self.stream, start.unwrap_or(0)..at + 1)
+                .iter()
+                .any(|d| d.1 == at)
+    }
+
     /// What the engine knew of the line that `at` is in, it knows no more.
     fn lost(&mut self, at: Seq) {
         self.seen.lost.insert(self.offset(at) as usize);
@@ -250,10 +271,10 @@ impl Gateway {
     /// An acknowledgement from far: what near is sent. `snd_max` is how far
     /// near has sent, `has` tells what far has received.
     pub fn far_acks(&mut self, ack: &Ack, snd_max: usize, has: impl Fn(usize) -> bool) -> Ack {
-        match self.maybe_acks(ack, snd_max, has) {
-            Ok(told) => told,
-            Err(other) => panic!("ack {} of a faithful far: {other:?}", ack.at),
-        }
+        let resynced = self.resynced;
+        let told = self.maybe_acks(ack, snd_max, has);
+        assert_eq!(self.resynced, resynced, "ack {} of a faithful far", ack.at);
+        told.unwrap_or_else(|| panic!("ack {} of a faithful far", ack.at))
     }
 
     /// The same of a far that can be anything; what isn't believed changes nothing.
@@ -262,24 +283,25 @@ impl Gateway {
         ack: &Ack,
         snd_max: usize,
         has: impl Fn(usize) -> bool,
-    ) -> Result<Ack, Acked> {
+    ) -> Option<Ack> {
         let (seq, role) = (self.seq(ack.at), self.setting.role);
         let (half, line) = (&mut self.session.half[role], &mut self.session.line[role]);
         let before = *half;
         let acked = acknowledge(half, line, self.edits.as_deref(), seq);
         let at = match acked {
             Acked::Mapped(at) => at,
-            Acked::Resynced(at) if self.setting.live => at,
-            other => {
-                assert_eq!(*self.half(), before, "{other:?}");
-                return Err(other);
+            Acked::Resynced(at) => {
+                self.resynced += 1;
+                at
+            }
+            Acked::Beyond => {
+                assert_eq!(*self.half(), before, "what isn't believed changes nothing");
+                return None;
             }
         };
         if self.half().in_nxt != before.in_nxt {
-            assert!(
-                self.setting.role == 1 || self.setting.live,
-                "only what was forwarded out of order is taken over"
-            );
+            let unseen = self.offset(before.in_nxt)..self.offset(self.half().in_nxt);
+            self.seen.lost.extend(unseen.map(|at| at as usize));
             self.lost(self.half().in_nxt);
         }
         let half = self.half();
@@ -335,7 +357,7 @@ impl Gateway {
         }
         self.check();
         self.free_edits();
-        Ok(Ack {
+        Some(Ack {
             at,
             window: ack.window,
             sacks,

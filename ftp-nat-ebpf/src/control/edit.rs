@@ -42,7 +42,7 @@ fn sum_block(buffer: *mut u8, len: u32, seed: u32) -> u32 {
 
 /// Sums the packet's payload (at most 64 KiB).
 #[inline(always)]
-fn sum_packet(packet: &Packet, scratch: *mut Scratch) -> Option<u32> {
+pub fn sum_packet(packet: &Packet, scratch: *mut Scratch) -> Option<u32> {
     u32::try_from(sum_or_fail(*packet, scratch)).ok()
 }
 
@@ -152,8 +152,16 @@ fn try_rebuild(packet: &Packet, scratch: *mut Scratch) -> Option<()> {
     // SAFETY: the context is valid for the whole run.
     let skb_len = unsafe { (*packet.skb).len };
     if total != skb_len {
-        // SAFETY: a helper call with numbers only.
-        if unsafe { bpf_skb_change_tail(packet.skb.cast(), total, 0) } != 0 {
+        // SAFETY: helper calls with numbers only.
+        let failed = unsafe {
+            // Growing first makes the kernel forget a device's sum over the
+            // whole packet, which cutting would leave wrong.
+            (total < skb_len
+                && packet.gso_size() == 0
+                && bpf_skb_change_tail(packet.skb.cast(), skb_len + 4, 0) != 0)
+                || bpf_skb_change_tail(packet.skb.cast(), total, 0) != 0
+        };
+        if failed {
             return None;
         }
     }

@@ -6,11 +6,13 @@
 //! | [`parse`] | the engine's way over its payload |
 //! | [`outstanding`] | the outstanding edits of a half |
 //! | [`plan`] | what becomes of the segment |
+//! | [`checksum`] | what arrives broken is not believed |
 //! | [`edit`] | rebuilding a packet |
 //! | [`ack`] | an acknowledgement to the near host, at egress |
 //! | [`expect`] | making and withdrawing expectations |
 
 mod ack;
+mod checksum;
 mod edit;
 mod expect;
 mod outstanding;
@@ -45,9 +47,31 @@ pub fn drop_for(counter: Counter) -> i32 {
     TC_ACT_SHOT as i32
 }
 
-/// The half whose key is `tuple`, with its session.
+/// The half whose key is `tuple`, with its session, locked.
+///
+/// `Ok(None)`: there is none. `Err`: it can't be had just now.
 #[inline(always)]
-fn half(tuple: &Tuple) -> Option<(*mut Session, usize)> {
+fn lock_half(tuple: &Tuple) -> Result<Option<(*mut Session, usize)>, i32> {
+    let Some((session, role, id)) = half(tuple) else {
+        return Ok(None);
+    };
+    // SAFETY: live map value.
+    if !unsafe { sync::try_lock(&raw mut (*session).lock) } {
+        return Err(drop_for(Counter::DroppedLockBusy));
+    }
+    // SAFETY: live map value.
+    if unsafe { (*session).id } != id {
+        // The element was removed, and another session has it now.
+        // SAFETY: live map value, locked above.
+        unsafe { sync::unlock(&raw mut (*session).lock) };
+        return Ok(None);
+    }
+    Ok(Some((session, role)))
+}
+
+/// The half whose key is `tuple`, with its session and the session's id.
+#[inline(always)]
+fn half(tuple: &Tuple) -> Option<(*mut Session, usize, u64)> {
     // SAFETY: copied at once.
     let half: HalfRef = unsafe { HALVES.get(tuple) }.copied()?;
     let session = SESSIONS.get_ptr_mut(half.session)?;
@@ -56,7 +80,7 @@ fn half(tuple: &Tuple) -> Option<(*mut Session, usize)> {
     if unsafe { (*session).expired(learn::now()) } {
         return None;
     }
-    Some((session, half.role as usize & 1))
+    Some((session, half.role as usize & 1, half.session))
 }
 
 /// The packet isn't one of a control connection that is followed.
@@ -68,14 +92,17 @@ pub fn ingress(packet: Packet) -> i32 {
     if packet.flags & flag::SYN != 0 {
         return handshake(packet);
     }
-    let Some((session, role)) = half(&packet.tuple) else {
-        learn::sight_midway(packet);
-        return NOT_CONTROL;
-    };
-    // SAFETY: live map value.
-    if !unsafe { sync::try_lock(&raw mut (*session).lock) } {
-        return drop_for(Counter::DroppedLockBusy);
+    if !checksum::is_right(packet) {
+        return drop_for(Counter::DroppedBadChecksum);
     }
+    let (session, role) = match lock_half(&packet.tuple) {
+        Ok(Some(found)) => found,
+        Ok(None) => {
+            learn::sight_midway(packet);
+            return NOT_CONTROL;
+        }
+        Err(verdict) => return verdict,
+    };
     let verdict = segment::handle(&packet, session, role);
     // SAFETY: live map value, locked above.
     unsafe { sync::unlock(&raw mut (*session).lock) };
@@ -112,13 +139,11 @@ pub fn egress(packet: Packet) -> i32 {
     if packet.flags & flag::ACK == 0 || packet.flags & flag::SYN != 0 {
         return TC_ACT_UNSPEC;
     }
-    let Some((session, role)) = half(&packet.tuple.reversed()) else {
-        return TC_ACT_UNSPEC;
+    let (session, role) = match lock_half(&packet.tuple.reversed()) {
+        Ok(Some(found)) => found,
+        Ok(None) => return TC_ACT_UNSPEC,
+        Err(verdict) => return verdict,
     };
-    // SAFETY: live map value.
-    if !unsafe { sync::try_lock(&raw mut (*session).lock) } {
-        return drop_for(Counter::DroppedLockBusy);
-    }
     let verdict = ack::handle(&packet, session, role);
     // SAFETY: live map value, locked above.
     unsafe { sync::unlock(&raw mut (*session).lock) };

@@ -9,7 +9,7 @@ use ftp_nat_common::{
 };
 
 use super::parse::{Progressing, Work};
-use crate::maps::{CREATE, EDITS, REPLACE, Scratch};
+use crate::maps::{CREATE, EDITS, Scratch};
 
 #[inline(always)]
 fn key(session: &Session, role: usize) -> EditsKey {
@@ -85,8 +85,9 @@ pub fn put_back(scratch: *mut Scratch, s: &Session) {
     let half = &s.half[role];
     if half.edits_len == 0 && half.held_len == 0 {
         let _ = EDITS.remove(key(s, role));
-    } else {
-        // There is an element already, so this can't fail for want of room.
-        let _ = EDITS.insert(key(s, role), edits, REPLACE);
+    } else if let Some(place) = EDITS.get_ptr_mut(key(s, role)) {
+        // In place: replacing would ask for a new element, and might get none.
+        // SAFETY: a live map value that belongs to the locked session.
+        unsafe { *place = *edits };
     }
 }

@@ -7,6 +7,7 @@ use aya_ebpf::{
 };
 use ftp_nat_common::{
     counter::Counter,
+    line::text::TEXT_MAX,
     seq::Seq,
     session::{
         CLIENT, SERVER, SESSION_FIN, SESSION_FIN_SERVER, SESSION_RST, SESSION_TRUSTED, Session,
@@ -175,6 +176,12 @@ fn capacity(packet: Packet, s: &Session, role: usize) -> u32 {
     unsafe { bpf_check_mtu(packet.skb.cast(), ifindex, &raw mut mtu, 0, 0) };
     let headers = packet.payload - packet.l3;
     let room = mtu.saturating_sub(headers);
-    let room = if mtu == 0 { packet.payload_len() } else { room };
+    // Where the interface is gone, and where near sends more than fits: the
+    // stack answers that.
+    let room = if mtu == 0 {
+        packet.payload_len() + TEXT_MAX as u32
+    } else {
+        room.max(packet.payload_len())
+    };
     room.min(OUTPUT_MAX as u32 - 64)
 }

@@ -14,14 +14,21 @@ use ftp_nat_common::{
 };
 
 use crate::{
-    maps::{EXPECTATIONS, FLOWS, INTERFACES, REPLACE, SESSIONS, count, settings},
+    maps::{CREATE, EXPECTATIONS, FLOWS, INTERFACES, REPLACE, SESSIONS, count, settings},
     packet::Packet,
+    sync,
 };
 
-/// Makes the flows of a data connection, if this SYN is the one that is
-/// expected. Tells whether it did.
+/// Nothing was expected of this SYN.
+const NONE: u32 = 0;
+/// The SYN made a data connection.
+pub const MADE: u32 = 1;
+/// There was no room for one; the expectation waits for the SYN to be sent again.
+pub const FULL: u32 = 2;
+
+/// Makes the flows of a data connection, if this SYN is the one that is expected.
 #[inline(never)]
-pub fn open(packet: Packet, now: u64) -> bool {
+pub fn open(packet: Packet, now: u64) -> u32 {
     let packet = &packet;
     let key = ExpectationKey {
         addr: packet.tuple.dst,
@@ -31,29 +38,38 @@ pub fn open(packet: Packet, now: u64) -> bool {
     };
     // SAFETY: copied at once.
     let Some(expected) = (unsafe { EXPECTATIONS.get(key) }).copied() else {
-        return false;
+        return NONE;
     };
     if now.wrapping_sub(expected.made_ns) > settings().expect_timeout_ns && now > expected.made_ns {
         let _ = EXPECTATIONS.remove(key);
-        return false;
+        return NONE;
     }
     let from_far = packet.tuple.src == expected.far_real;
-    if !from_far && !(expected.flags & EXPECT_HAIRPIN != 0 && from_inside(packet)) {
+    // From the far host, on far's side of the gateway; or, from a host on the
+    // announcer's own network, back to it (hairpin).
+    let in_by = packet.ifindex();
+    let from_far = from_far && is_inside(in_by) == is_inside(expected.far_ifindex);
+    let hairpin =
+        expected.flags & EXPECT_HAIRPIN != 0 && in_by == expected.near_ifindex && is_inside(in_by);
+    if !from_far && !hairpin {
         count(Counter::RefusedDataSource);
-        return false;
+        return NONE;
     }
     // One SYN only: of two CPUs one removes it.
     if EXPECTATIONS.remove(key).is_err() {
-        return false;
+        return NONE;
     }
-    count(Counter::ExpectationsUsed);
-    make_pair(packet, &expected, from_far, now)
+    if make_pair(packet, &expected, from_far, now) {
+        return MADE;
+    }
+    let _ = EXPECTATIONS.insert(key, expected, CREATE);
+    FULL
 }
 
 #[inline(always)]
-fn from_inside(packet: &Packet) -> bool {
+fn is_inside(ifindex: u32) -> bool {
     // SAFETY: read at once.
-    match unsafe { INTERFACES.get(packet.ifindex()) } {
+    match unsafe { INTERFACES.get(ifindex) } {
         Some(interface) => interface.flags & INTERFACE_LAN != 0,
         None => false,
     }
@@ -100,6 +116,7 @@ fn make_pair(packet: &Packet, expected: &Expectation, from_far: bool, now: u64) 
         count(Counter::FlowsTableFull);
         return false;
     }
+    count(Counter::ExpectationsUsed);
     count(Counter::FlowsMade);
     if let Some(session) = SESSIONS.get_ptr_mut(expected.session) {
         let session: *mut Session = session;
@@ -135,15 +152,18 @@ pub fn follow(packet: &Packet, flow: &mut Flow, now: u64) {
     } else if packet.flags & (flag::SYN | flag::ACK) == flag::ACK
         && flow.flags & FLOW_ESTABLISHED == 0
     {
+        // The end that only answered so far is established too.
         own = FLOW_ESTABLISHED;
+        other = FLOW_ESTABLISHED;
     }
     if flow.flags & own != own {
-        flow.flags |= own;
+        // SAFETY: a live map value.
+        unsafe { sync::or32(&raw mut flow.flags, own) };
     }
     if other != 0
         && let Some(peer) = FLOWS.get_ptr_mut(flow.to.reversed())
     {
-        // SAFETY: a live map value; its bits only grow.
-        unsafe { (*peer).flags |= other };
+        // SAFETY: a live map value.
+        unsafe { sync::or32(&raw mut (*peer).flags, other) };
     }
 }

@@ -13,7 +13,7 @@ use ftp_nat_common::{addr::Addr, csum};
 
 use crate::{
     maps::{INTERFACES, Scratch, scratch},
-    packet::{Packet, load, store, v4, v6},
+    packet::{Packet, load, pseudo_sum, store, v4, v6},
 };
 
 /// Why a packet can't be forwarded: the MTU of the way out that it is too big
@@ -137,22 +137,6 @@ fn sum_quote(packet: &Packet, scratch: *mut Scratch, len: u32) -> Option<u32> {
         return Some(csum::add(header, u32::from(!csum::fold(seed))));
     }
     sum(packet.l3, len)
-}
-
-/// The sum of the TCP pseudo-header of the packet as it came.
-#[inline(always)]
-fn pseudo_sum(packet: &Packet) -> u32 {
-    let words = |a: &Addr| {
-        let [w, x, y, z] = a.0;
-        if packet.is_v4 {
-            z
-        } else {
-            csum::add(csum::add(w, x), csum::add(y, z))
-        }
-    };
-    let len = (packet.l3 + packet.l3_len - packet.l4).to_be();
-    let addresses = csum::add(words(&packet.tuple.src), words(&packet.tuple.dst));
-    csum::add(csum::add(addresses, len), 6u32.to_be())
 }
 
 /// The gateway's address on the interface, or the address the sender wrote to.

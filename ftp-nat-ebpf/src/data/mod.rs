@@ -10,21 +10,25 @@ mod flow;
 mod forward;
 mod icmp;
 
+pub use flow::is_over as flow_is_over;
 pub use forward::Route;
 
 use aya_ebpf::bindings::TC_ACT_UNSPEC;
 use ftp_nat_common::tcp::flag;
 
-use crate::{learn, log, maps::FLOWS, packet::Packet};
+use crate::{learn, log, maps::FLOWS, packet::Packet, reclaim};
 
 /// A packet that isn't of a control connection, before NAT.
 #[inline(never)]
 pub fn ingress(packet: Packet) -> i32 {
     let packet = &packet;
     let now = learn::now();
-    let mut opened = false;
+    let mut opened = 0;
     if packet.flags & (flag::SYN | flag::ACK) == flag::SYN {
         opened = flow::open(*packet, now);
+        if opened == flow::FULL {
+            reclaim::flows();
+        }
     }
     let Some(flow) = FLOWS.get_ptr_mut(&packet.tuple) else {
         return TC_ACT_UNSPEC;
@@ -35,7 +39,7 @@ pub fn ingress(packet: Packet) -> i32 {
         let _ = FLOWS.remove(&packet.tuple);
         return TC_ACT_UNSPEC;
     }
-    if opened {
+    if opened == flow::MADE {
         log::connected(packet.skb, flow);
     }
     forward::packet(*packet, flow, now)

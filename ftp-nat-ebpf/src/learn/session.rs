@@ -13,6 +13,7 @@ use super::{now, pickup::ends_line, random};
 use crate::{
     maps::{CREATE, EDITS, HALVES, REPLACE, SESSIONS, Scratch, count, scratch},
     packet::Packet,
+    reclaim,
 };
 
 /// Makes a session, in scratch memory, of a connection whose SYN and SYN-ACK
@@ -31,6 +32,11 @@ pub fn from_handshake(packet: &Packet, candidate: &Candidate) -> Option<u64> {
                 return None;
             }
         }
+        close(known.session);
+    }
+    // Its outside port was another session's before.
+    // SAFETY: copied at once.
+    if let Some(known) = unsafe { HALVES.get(candidate.after.reversed()) }.copied() {
         close(known.session);
     }
     let id = begin(packet, candidate, session);
@@ -93,7 +99,7 @@ fn begin(packet: &Packet, candidate: &Candidate, session: &mut Session) -> u64 {
     // SAFETY: plain numbers, of which all bits zero are a value.
     *session = unsafe { core::mem::zeroed() };
     let at_ns = now();
-    let id = u64::from(random() | 1);
+    let id = (u64::from(random()) << 32) | u64::from(random() | 1);
     session.id = id;
     session.made_ns = at_ns;
     session.last_ns = at_ns;
@@ -128,8 +134,11 @@ pub fn enter(scratch: *mut Scratch, id: u64) {
         _pad: 0,
     };
     if SESSIONS.insert(id, session, CREATE).is_err() {
-        count(Counter::SessionsTableFull);
-        return;
+        reclaim::sessions();
+        if SESSIONS.insert(id, session, CREATE).is_err() {
+            count(Counter::SessionsTableFull);
+            return;
+        }
     }
     if HALVES
         .insert(candidate.before, half(CLIENT), REPLACE)

@@ -88,6 +88,11 @@ pub enum Progress {
     Done,
 }
 
+/// Positions that a segment may be ahead of what is expected: more than any
+/// window of a control connection. What is further ahead was sent by somebody
+/// who can't see the connection.
+pub const AHEAD_MAX: i32 = 1 << 20;
+
 /// Looks at a segment's header.
 #[inline(always)]
 pub fn begin(
@@ -128,6 +133,9 @@ pub fn begin(
         run.flags |= RUN_CHANGED;
     }
     let end = seq.plus(len);
+    if seq.since(half.in_nxt) > AHEAD_MAX {
+        return Begun::Done(Outcome::Drop(Counter::DroppedBadSegment));
+    }
     half.snd_max = half.snd_max.max(end);
 
     if seq.after(half.in_nxt) {
@@ -203,5 +211,40 @@ pub fn finish(run: &mut Run, half: &mut Half, segment: &Segment) -> Outcome {
             len: run.out_len,
             fin: fin_out,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{SERVER, SESSION_GREETED};
+    use std::boxed::Box;
+
+    #[test]
+    fn a_segment_from_nowhere_changes_nothing() {
+        let mut session = Session {
+            flags: SESSION_GREETED,
+            ..Session::default()
+        };
+        session.half[SERVER] = Half::starting_at(Seq(1000));
+        let mut run = Box::new(Run::new());
+        let mut pass = |ahead: i32| {
+            let segment = Segment {
+                seq: Seq(1000).plus(ahead as u32),
+                len: 5,
+                flags: flag::ACK,
+                capacity: 1460,
+            };
+            let before = session.half[SERVER];
+            let begun = begin(&mut run, &mut session, SERVER, None, &segment);
+            (begun, session.half[SERVER] == before)
+        };
+        let refused = Begun::Done(Outcome::Drop(Counter::DroppedBadSegment));
+        assert_eq!(pass(AHEAD_MAX + 1), (refused, true));
+        assert_eq!(pass(i32::MAX), (refused, true));
+        assert_eq!(
+            pass(AHEAD_MAX).0,
+            Begun::Done(Outcome::Untouched(Seq(1000 + (1 << 20))))
+        );
     }
 }

@@ -3,10 +3,11 @@
 use super::{Run, run::RUN_CHANGED};
 use crate::{
     counter::Counter,
-    line::text::TEXT_MAX,
+    line::text::{ANY_LENGTH, PREFIX_ENOUGH, TEXT_MAX, Text},
     session::Session,
     stream::{
-        Edits, Environment, HALF_LAST, HALF_SHIFTED, TELNET_MAX, dialogue::admit, position::PLAIN,
+        Edits, Environment, HALF_LAST, HALF_SHIFTED, Half, TELNET_MAX, dialogue::admit,
+        position::PLAIN,
     },
     translation::Kind,
 };
@@ -82,9 +83,14 @@ fn announce(run: &mut Run, session: &mut Session, kind: Kind, env: &mut impl Env
         return false;
     }
     run.text.begin(kind, &session.seen[role], said.delimiter);
+    let prefix = u32::from(session.line[role].prefix());
     let half = &session.half[role];
     let old_len = u32::from(half.held_len);
-    let fit = old_len.saturating_sub(u32::from(half.telnet_len) + run.text.len);
+    let fit = if prefix >= PREFIX_ENOUGH {
+        ANY_LENGTH
+    } else {
+        old_len.saturating_sub(u32::from(half.telnet_len) + prefix + run.text.len)
+    };
     let Some(port) = env.expect(kind, said.port, fit as usize) else {
         session.refusals += 1;
         return false;
@@ -92,6 +98,9 @@ fn announce(run: &mut Run, session: &mut Session, kind: Kind, env: &mut impl Env
     session.announcements += 1;
     session.last_kind = kind as u32;
     run.text.port(kind, port);
+    if prefix > 0 {
+        precede(&mut run.text, &session.half[role], prefix);
+    }
     let half = &mut session.half[role];
     let mut i = 0;
     while i < TELNET_MAX {
@@ -111,6 +120,18 @@ fn announce(run: &mut Run, session: &mut Session, kind: Kind, env: &mut impl Env
         half.flags |= HALF_SHIFTED;
     }
     true
+}
+
+/// Puts the free text, which has `prefix` bytes among the held ones, before the
+/// address, so that the whole is as long as it was if that is possible.
+#[inline(always)]
+fn precede(text: &mut Text, half: &Half, prefix: u32) {
+    let mut len = prefix;
+    if prefix >= PREFIX_ENOUGH {
+        let rest = u32::from(half.telnet_len) + text.len;
+        len = u32::from(half.held_len).wrapping_sub(rest);
+    }
+    text.precede(&half.held, prefix, len);
 }
 
 /// Whether the first `len` bytes are the same.

@@ -1,0 +1,48 @@
+//! TC comes before the kernel has looked at the TCP checksum: what arrives broken
+//! must not be believed, or the stream would go on with the wrong bytes for ever.
+
+use aya_ebpf::helpers::{bpf_csum_diff, bpf_skb_load_bytes};
+use ftp_nat_common::csum;
+
+use super::edit::sum_packet;
+use crate::{
+    maps::scratch,
+    packet::{Packet, bounded, pseudo_sum},
+};
+
+/// Whether the packet's TCP checksum is right, or left to a device.
+///
+/// A segment without payload changes nothing here and is passed for the ends to
+/// judge.
+#[inline(never)]
+pub fn is_right(packet: Packet) -> bool {
+    let seed = pseudo_sum(&packet);
+    // Of a merged packet the kernel has checked the parts.
+    if packet.payload_len() == 0 || packet.gso_size() != 0 || csum::fold(seed) == packet.check {
+        return true;
+    }
+    match sum(&packet) {
+        Some(sum) => csum::fold(csum::add(sum, seed)) == 0xffff,
+        None => false,
+    }
+}
+
+/// The sum of TCP header and payload.
+#[inline(always)]
+fn sum(packet: &Packet) -> Option<u32> {
+    let scratch = scratch()?;
+    let len = bounded(packet.payload - packet.l4, 63);
+    if len == 0 {
+        return None;
+    }
+    // SAFETY: at most 63 bytes go into the header buffer, and whole words of
+    // them are summed.
+    let header = unsafe {
+        let buffer = (&raw mut (*scratch).header).cast::<u8>();
+        if bpf_skb_load_bytes(packet.skb.cast(), packet.l4, buffer.cast(), len) != 0 {
+            return None;
+        }
+        bpf_csum_diff(core::ptr::null_mut(), 0, buffer.cast(), len & !3, 0) as u32
+    };
+    Some(csum::add(header, sum_packet(packet, scratch)?))
+}
