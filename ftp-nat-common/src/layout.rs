@@ -5,7 +5,7 @@ use crate::addr::Addr;
 
 /// Changes whenever a key, a value or their meaning changes, so that a pinned
 /// map of another layout is refused and never misread.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 
 /// Names of the TC programs in the object.
 pub mod program {
@@ -134,3 +134,5 @@ pub struct Interface {
 
 /// The interface faces the inside (`--lan`).
 pub const INTERFACE_LAN: u32 = 1;
+/// Its packets have no Ethernet header (tun, ppp, WireGuard).
+pub const INTERFACE_BARE: u32 = 2;

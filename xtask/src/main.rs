@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod demo;
+mod fuzz;
 mod object;
 mod process;
 mod setup;
@@ -31,6 +32,8 @@ enum Verb {
     Object(object::Args),
     /// Run all tests, or one part of them
     Test(test::Args),
+    /// Fuzz the control-stream engine, guided by coverage
+    Fuzz(fuzz::Args),
     /// Show FTP through a NAT gateway without and with ftp-nat, in network namespaces
     Demo(demo::Args),
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Verb::Setup(args) => setup::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Object(args) => object::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Test(args) => test::run(&args),
+        Verb::Fuzz(args) => fuzz::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Demo(args) => demo::run(&args).map(|never| match never {}),
     };
     outcome.unwrap_or_else(|error| {

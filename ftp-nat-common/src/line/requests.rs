@@ -194,7 +194,7 @@ impl Requests {
         if passive_reply && self.passive > 0 {
             return self.pop_until(Request::Passive);
         }
-        if matches!(code, 234 | 334) && self.awaits(Request::Auth) {
+        if matches!(code, 234 | 235 | 334) && self.awaits(Request::Auth) {
             return self.pop_until(Request::Auth);
         }
         let front_is_passive = matches!(Request::from_bits(self.queue), Request::Passive);

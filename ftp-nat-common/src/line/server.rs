@@ -159,6 +159,8 @@ impl Line {
         }
         self.state = state::SERVER_EPSV_SCAN;
         self.gap = 0;
+        // The byte may be the first one of other delimiters.
+        self.epsv_scan(b);
         Fed::ABANDON
     }
 }

@@ -127,21 +127,68 @@ fn what_is_no_eprt_command() {
     }
 }
 
+/// 227 in every shape, and the free text that is held before the address.
+const PASSIVE: [(&str, &str); 13] = [
+    (
+        "227 Entering Passive Mode (10,0,0,5,200,15).\r\n",
+        "Entering Passive Mode (",
+    ),
+    (
+        "227\tEntering Passive Mode (10,0,0,5,200,15)\r\n",
+        "Entering Passive Mode (",
+    ),
+    (
+        "227 Entering Passive Mode 10,0,0,5,200,15\r\n",
+        "Entering Passive Mode ",
+    ),
+    ("227 10,0,0,5,200,15\r\n", ""),
+    ("227 =10,0,0,5,200,15\r\n", "="),
+    ("227 Passive mode 2 of 3, (10,0,0,5,200,15)\r\n", ""),
+    ("227 1,2 10,0,0,5,200,15\n", ""),
+    (
+        "227-Going passive\r\n227-1,2,3,4,5,6\r\n227 Ok (10,0,0,5,200,15)\r\n",
+        "Ok (",
+    ),
+    (
+        "220-Welcome\r\n227 Not me (1,2,3,4,5,6)\r\n220 Ok\r\n227 (10,0,0,5,200,15)\r\n",
+        "(",
+    ),
+    ("227 That is 29 bytes, no: 29 (10,0,0,5,200,15)\r\n", ""),
+    (
+        "227 Twenty-nine characters do it=10,0,0,5,200,15\r\n",
+        "Twenty-nine characters do it=",
+    ),
+    ("227 Thirty characters are too much=10,0,0,5,200,15\r\n", ""),
+    ("227 M\u{f3}dulo pasivo =10,0,0,5,200,15\r\n", ""),
+];
+
 #[test]
 fn replies_to_pasv_as_servers_write_them() {
-    let text = "10,0,0,5,200,15";
-    let expected = said(Kind::Pasv, "10.0.0.5", 51_215, text);
-    for line in [
-        "227 Entering Passive Mode (10,0,0,5,200,15).\r\n",
-        "227 Entering Passive Mode (10,0,0,5,200,15)\r\n",
-        "227 Entering Passive Mode 10,0,0,5,200,15\r\n",
-        "227 =10,0,0,5,200,15\r\n",
-        "227 Passive mode 2 of 3, (10,0,0,5,200,15)\r\n",
-        "227 1,2 10,0,0,5,200,15\n",
-        "227-Going passive\r\n227-1,2,3,4,5,6\r\n227 Ok (10,0,0,5,200,15)\r\n",
-        "220-Welcome\r\n227 Not me (1,2,3,4,5,6)\r\n220 Ok\r\n227 (10,0,0,5,200,15)\r\n",
-    ] {
+    for (line, text) in PASSIVE {
+        let held = std::format!("{text}10,0,0,5,200,15");
+        let expected = said(Kind::Pasv, "10.0.0.5", 51_215, &held);
         assert_eq!(one(SERVER, line), expected, "{line:?}");
+    }
+}
+
+#[test]
+fn the_free_text_of_a_227_is_counted_and_forgotten() {
+    for (stream, text) in PASSIVE {
+        let mut line = Line::default();
+        let mut released = false;
+        for b in stream.bytes() {
+            let fed = line.feed(SERVER, b);
+            assert_eq!(line.holding(), fed.step == Step::Hold);
+            if fed.step == Step::Release {
+                assert_eq!(usize::from(line.prefix()), text.len(), "{stream:?}");
+                released = true;
+            }
+            if fed.ended {
+                line.next();
+                assert_eq!(line.prefix(), 0);
+            }
+        }
+        assert!(released);
     }
 }
 
@@ -167,6 +214,7 @@ fn replies_to_epsv() {
         "229 Modo pasivo extendido (!!!6446!)\r\n",
         "229 |||6446|\r\n",
         "229 12 (|||6446|).\r\n",
+        "229 ]]]]9378|||6446|\r\n",
     ] {
         assert_eq!(
             one(SERVER, line),

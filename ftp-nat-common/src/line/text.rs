@@ -16,12 +16,13 @@ pub const PREFIX_ENOUGH: u32 = (NUMBERS_MAX - NUMBERS_MIN) as u32 + 1;
 /// How much longer it may have to become.
 const PREFIX_GROWTH: usize = PREFIX_ENOUGH as usize - 1;
 
-/// The most free text that is held before the address of a 227.
+/// The most free text that is held before the address of a 227: when it has
+/// grown, the address must still fit behind it.
 pub const PREFIX_MAX: u8 = (TEXT_MAX - NUMBERS_MAX - PREFIX_GROWTH) as u8;
 const _: () = assert!(PREFIX_MAX as usize + NUMBERS_MAX + TELNET_MAX < TEXT_MAX);
 
 /// A port's text may have any length.
-pub const ANY_LENGTH: u32 = 255;
+pub const ANY_LENGTH: usize = 255;
 
 /// A text being written.
 ///
@@ -35,18 +36,29 @@ pub struct Text {
     pub len: u32,
     /// The bytes.
     pub bytes: [u8; TEXT_MAX],
+    /// The zero groups of an IPv6 address, a bit for each.
+    zeros: u32,
+    /// The numbers while they are moved: the stack has no room for them.
+    pub(crate) spare: [u8; TEXT_MAX],
 }
 
 impl Default for Text {
     fn default() -> Self {
-        Self {
-            len: 0,
-            bytes: [0; TEXT_MAX],
-        }
+        Self::new()
     }
 }
 
 impl Text {
+    /// Nothing written.
+    pub const fn new() -> Self {
+        Self {
+            len: 0,
+            bytes: [0; TEXT_MAX],
+            zeros: 0,
+            spare: [0; TEXT_MAX],
+        }
+    }
+
     /// Appends a byte.
     #[inline(never)]
     pub fn byte(&mut self, b: u8) {
@@ -68,7 +80,7 @@ impl Text {
         }
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn hex(&mut self, n: u32) {
         let mut started = false;
         let mut shift = 16;
@@ -98,103 +110,46 @@ impl Text {
         self.decimal(u32::from(o[3]));
     }
 
-    /// All groups, leading zeros dropped, nothing compressed: `2001:db8:0:0:0:0:0:1`.
+    /// As RFC 5952 has it: the longest run of zero groups is `::`. Servers
+    /// compare texts.
     #[inline(always)]
     fn v6(&mut self, addr: &Addr) {
+        self.zeros = zero_groups(addr);
         let mut i = 0;
-        while i < 4 {
-            let word = u32::from_be(addr.0[i]);
+        while i < 8 {
+            let word = u32::from_be(addr.0[i as usize / 2]);
+            let group = if i % 2 == 0 {
+                word >> 16
+            } else {
+                word & 0xffff
+            };
+            self.group(i, group);
+            i += 1;
+        }
+    }
+
+    /// The `i`th group of an IPv6 address whose zero groups are in `zeros`.
+    #[inline(never)]
+    fn group(&mut self, i: u32, group: u32) {
+        let run = u32::from(ZERO_RUN[self.zeros as usize & 255]);
+        let (start, end) = (run & 15, run >> 4);
+        if i < start || i >= end {
             if i > 0 {
                 self.byte(b':');
             }
-            self.hex(word >> 16);
+            self.hex(group);
+            return;
+        }
+        if i == start {
             self.byte(b':');
-            self.hex(word & 0xffff);
-            i += 1;
         }
-    }
-
-    #[inline(never)]
-    fn decimal(&mut self, n: u32) {
-        let mut started = false;
-        let mut unit = 10_000;
-        while unit > 0 {
-            let digit = (n / unit) % 10;
-            started |= digit > 0 || unit == 1;
-            if started {
-                self.byte(b'0' + digit as u8);
-            }
-            unit /= 10;
-        }
-    }
-
-    #[inline(never)]
-    fn hex(&mut self, n: u32) {
-        let mut started = false;
-        let mut shift = 16;
-        while shift > 0 {
-            shift -= 4;
-            let digit = ((n >> shift) & 15) as u8;
-            started |= digit > 0 || shift == 0;
-            if started {
-                self.byte(if digit < 10 {
-                    b'0' + digit
-                } else {
-                    b'a' + digit - 10
-                });
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn v4(&mut self, addr: &Addr, separator: u8) {
-        let o = addr.v4_octets();
-        self.decimal(u32::from(o[0]));
-        self.byte(separator);
-        self.decimal(u32::from(o[1]));
-        self.byte(separator);
-        self.decimal(u32::from(o[2]));
-        self.byte(separator);
-        self.decimal(u32::from(o[3]));
-    }
-
-    /// All groups, leading zeros dropped, nothing compressed: `2001:db8:0:0:0:0:0:1`.
-    #[inline(always)]
-    fn v6(&mut self, addr: &Addr) {
-        let mut i = 0;
-        while i < 4 {
-            let word = u32::from_be(addr.0[i]);
-            if i > 0 {
-                self.byte(b':');
-            }
-            self.hex(word >> 16);
+        if i == 7 {
             self.byte(b':');
-            self.hex(word & 0xffff);
-            i += 1;
         }
     }
 
-    /// Begins anew with the first `prefix` bytes of `held`, made `len` bytes
-    /// long: blanks are put in, or bytes left out, before the last of them,
-    /// which clients look for where it is a parenthesis.
-    #[inline(never)]
-    pub fn begin(&mut self, held: &[u8; TEXT_MAX], prefix: u32, len: u32) {
-        // No branches, which the verifier would follow: what is too much here
-        // is overwritten by what is written behind it.
-        const MASK: usize = TEXT_MAX - 1;
-        self.bytes = *held;
-        let last = (prefix as usize).wrapping_sub(1);
-        let mut i = 0;
-        while i < PREFIX_GROWTH {
-            self.bytes[last.wrapping_add(i) & MASK] = b' ';
-            i += 1;
-        }
-        self.bytes[(len as usize).wrapping_sub(1) & MASK] = held[last & MASK];
-        self.len = len;
-    }
-
-    /// Begins anew with what stands before the port: `h1,h2,h3,h4,` for PORT and 227,
-    /// the address and the delimiter for EPRT, nothing for 229.
+    /// Begins anew with what stands before the port: `h1,h2,h3,h4,` for PORT
+    /// and 227, the address and the delimiter for EPRT, nothing for 229.
     #[inline(always)]
     pub fn begin(&mut self, kind: Kind, addr: &Addr, delimiter: u8) {
         self.len = 0;
@@ -239,8 +194,7 @@ impl Text {
     pub fn precede(&mut self, held: &[u8; TEXT_MAX], prefix: u32, len: u32) {
         const MASK: usize = TEXT_MAX - 1;
         let (prefix, len) = (prefix as usize, len as usize);
-        let mut numbers = [0; NUMBERS_MAX + 1];
-        numbers.copy_from_slice(&self.bytes[..NUMBERS_MAX + 1]);
+        self.spare = self.bytes;
         self.bytes = *held;
         let last = prefix.wrapping_sub(1);
         let mut i = 0;
@@ -251,12 +205,49 @@ impl Text {
         self.bytes[len.wrapping_sub(1) & MASK] = held[last & MASK];
         i = 0;
         while i < NUMBERS_MAX {
-            self.bytes[len.wrapping_add(i) & MASK] = numbers[i];
+            self.bytes[len.wrapping_add(i) & MASK] = self.spare[i];
             i += 1;
         }
         self.len += len as u32;
     }
 }
+
+/// A bit for each group of the address that is zero.
+#[inline(never)]
+fn zero_groups(addr: &Addr) -> u32 {
+    let mut mask = 0u32;
+    let mut i = 0;
+    while i < 4 {
+        let word = u32::from_be(addr.0[i]);
+        // 1 where the sixteen bits are zero: only then this goes below zero.
+        let high = (word >> 16).wrapping_sub(1) >> 31;
+        let low = (word & 0xffff).wrapping_sub(1) >> 31;
+        mask |= (high | low << 1) << (2 * i);
+        i += 1;
+    }
+    mask
+}
+
+/// By the zero groups: the index of the first group of the first longest run of
+/// at least two, and 16 times the one behind its last; equal where there is none.
+const ZERO_RUN: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut mask = 0;
+    while mask < 256 {
+        let (mut best, mut best_start, mut len, mut i) = (0, 0, 0, 0);
+        while i < 8 {
+            len = if mask >> i & 1 == 1 { len + 1 } else { 0 };
+            if len > best && len > 1 {
+                best = len;
+                best_start = i + 1 - len;
+            }
+            i += 1;
+        }
+        table[mask] = (best_start | (best_start + best) << 4) as u8;
+        mask += 1;
+    }
+    table
+};
 
 /// Octets of one, two and three digits, by the number of digits: how many there
 /// are, and the first of them.
@@ -306,7 +297,7 @@ const PAIRS: [[u32; 4]; 8] = {
 /// a register, which the verifier doesn't let anyone touch.
 #[inline(always)]
 pub fn port_of_length(kind: Kind, len: usize, random: u32) -> u16 {
-    if len == ANY_LENGTH as usize {
+    if len == ANY_LENGTH {
         return (1024 + random % (65_536 - 1024)) as u16;
     }
     if !matches!(kind, Kind::Port | Kind::Pasv) {
@@ -348,6 +339,25 @@ mod tests {
     }
 
     #[test]
+    fn ipv6_is_written_as_the_standard_library_writes_it() {
+        for text in [
+            "::",
+            "::1",
+            "1::",
+            "1:2:3:4:5:6:7:8",
+            "1:0:3::6:7:8",
+            "1::4:0:0:7:8",
+            "0:1::",
+            "fe80::1:0:0:1",
+        ] {
+            let Ok(ip) = text.parse::<IpAddr>() else {
+                panic!("{text}")
+            };
+            assert_eq!(render(Kind::Eprt, ip, 1024, b'|'), format!("{ip}|1024"));
+        }
+    }
+
+    #[test]
     fn every_form_is_written_as_its_rfc_has_it() {
         let v4 = IpAddr::from([61, 144, 1, 2]);
         assert_eq!(render(Kind::Port, v4, 12_806, 0), "61,144,1,2,50,6");
@@ -355,7 +365,7 @@ mod tests {
         assert_eq!(render(Kind::Eprt, v4, 1024, b'|'), "61.144.1.2|1024");
         assert_eq!(render(Kind::Epsv, v4, 40_000, b'|'), "40000");
         let v6 = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0xa0, 1]);
-        assert_eq!(render(Kind::Eprt, v6, 10, b'!'), "2001:db8:0:0:0:0:a0:1!10");
+        assert_eq!(render(Kind::Eprt, v6, 10, b'!'), "2001:db8::a0:1!10");
     }
 
     #[test]

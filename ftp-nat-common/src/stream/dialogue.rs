@@ -6,8 +6,8 @@ use crate::{
     counter::Counter,
     line::{Announcement, Line, Request, Requests},
     session::{
-        CLIENT, SESSION_ENCRYPTED, SESSION_EPSV_ALL, SESSION_GREETED, SESSION_LOGGED_IN,
-        SESSION_NOT_FTP, SESSION_TRUSTED, Session,
+        CLIENT, SESSION_ENCRYPTED, SESSION_EPSV_ALL, SESSION_FIN, SESSION_GREETED,
+        SESSION_LOGGED_IN, SESSION_NOT_FTP, SESSION_RST, SESSION_TRUSTED, Session,
     },
     translation::Kind,
 };
@@ -33,6 +33,9 @@ pub fn admit(session: &Session, role: usize, said: &Announcement) -> Result<(), 
     }
     let needed = SESSION_TRUSTED | SESSION_GREETED;
     if session.flags & needed != needed {
+        return Err(Counter::RefusedUntrusted);
+    }
+    if session.flags & (SESSION_RST | SESSION_FIN << (role & 1)) != 0 {
         return Err(Counter::RefusedUntrusted);
     }
     if session.flags & SESSION_EPSV_ALL != 0 && said.kind != Kind::Epsv {

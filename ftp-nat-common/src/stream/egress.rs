@@ -1,7 +1,7 @@
 //! An acknowledgement on its way to near.
 
 use super::{
-    EDITS, Edits, HALF_FROZEN, HALF_LAST, Half,
+    EDITS, Edits, HALF_FROZEN, HALF_LAST, HALF_UNSYNCED, Half,
     position::{ack_to_input, sack_edge_to_input},
 };
 use crate::{line::Line, seq::Seq};
@@ -26,7 +26,8 @@ pub fn acknowledge(half: &mut Half, line: &mut Line, edits: Option<&Edits>, ack:
         let ahead = ack.since(half.out_nxt) as u32;
         let input = half.in_nxt.plus(ahead);
         let forwarded = half.flags & HALF_FROZEN != 0 && !input.after(half.frozen);
-        if !forwarded && (input.after(half.snd_max) || half.held_len > 0) {
+        let unsynced = half.flags & HALF_UNSYNCED != 0;
+        if !forwarded && !unsynced && (input.after(half.snd_max) || half.held_len > 0) {
             return Acked::Beyond;
         }
         // The bytes between went by unparsed; nothing held can be among them.

@@ -23,7 +23,7 @@ use crate::{line::text::TEXT_MAX, seq::Seq, translation::Kind};
 
 /// Edits that can be outstanding in one half; one is kept free for a FIN that
 /// ends a held text.
-pub const EDITS: usize = 8;
+pub const EDITS: usize = 16;
 
 /// Bytes of Telnet sequences that an address text may contain.
 pub const TELNET_MAX: usize = 8;
@@ -82,7 +82,7 @@ pub struct Edits {
     /// The ring.
     pub slot: [Edit; EDITS],
 }
-const _: () = assert!(size_of::<Edits>() == 640);
+const _: () = assert!(size_of::<Edits>() == 1280);
 
 /// The stream state of one half.
 #[repr(C)]
@@ -156,6 +156,9 @@ pub const HALF_FIN: u32 = 2;
 pub const HALF_FROZEN: u32 = 4;
 /// An edit changed the length at least once.
 pub const HALF_SHIFTED: u32 = 8;
+/// The stream was picked up in its middle and its exact place isn't known yet:
+/// segments may have passed unseen beside the one that taught it.
+pub const HALF_UNSYNCED: u32 = 16;
 
 impl Half {
     /// A half whose stream continues at `next` with nothing changed so far.
@@ -200,12 +203,10 @@ pub trait Environment {
     /// Makes an expectation for an announcement that was found acceptable.
     ///
     /// `text_len` is the length of the port's text that would keep the length
-    /// of the stream, 0 where that can't be, [`ANY_LENGTH`] where all do.
+    /// of the stream, 0 where that can't be, [`ANY_LENGTH`] where any does.
+    /// Returns the port to announce, or `None` (and has counted why).
     ///
     /// [`ANY_LENGTH`]: crate::line::text::ANY_LENGTH
-    ///
-    /// Returns the port to announce, or
-    /// `None` (and has counted why).
     fn expect(&mut self, kind: Kind, near_port: u16, text_len: usize) -> Option<u16>;
 
     /// Withdraws the pending expectation of this session, if there is one.

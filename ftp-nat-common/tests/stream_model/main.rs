@@ -15,6 +15,7 @@
 //! | `random` | thousands of cases by seed |
 //! | `splits` | every split of typical streams |
 //! | `special` | single situations |
+//! | `wording` | the free text of 227 |
 //! | `arming` | a half armed while segments overtake |
 //! | `merged` | packets merged by GRO |
 #![allow(missing_docs, reason = "a test's modules are read, not linked against")]
@@ -32,3 +33,4 @@ mod setting;
 mod special;
 mod splits;
 mod streams;
+mod wording;

@@ -5,7 +5,7 @@
 
 mod lines;
 
-use lines::{client_line, is_foreign, server_line};
+use lines::{client_line, fitted, is_foreign, server_line};
 use std::{collections::BTreeSet, net::IpAddr};
 
 /// An input range and the output range it becomes; the rest runs in parallel.
@@ -96,7 +96,8 @@ pub fn plan(stream: &[u8], world: &World<'_>) -> Plan {
         && lines
             .first()
             .is_some_and(|l| l.1.first().is_some_and(|d| d.0 == 22));
-    for (lost, line) in lines {
+    let last = lines.len().saturating_sub(1);
+    for (n, (lost, line)) in lines.into_iter().enumerate() {
         if tls {
             break;
         }
@@ -105,7 +106,9 @@ pub fn plan(stream: &[u8], world: &World<'_>) -> Plan {
             continue;
         }
         let text: Vec<u8> = line.iter().map(|d| d.0).collect();
-        if world.client && is_foreign(&text) {
+        // What a line was known to be stays so when its rest is lost.
+        let ended = text.ends_with(b"\n") || n < last;
+        if world.client && ended && is_foreign(&text) {
             break;
         }
         let (code, found) = if world.client {
@@ -114,10 +117,16 @@ pub fn plan(stream: &[u8], world: &World<'_>) -> Plan {
             server_line(&text, &mut multi)
         };
         if let Some(found) = found
-            && let Some(&(_, in0)) = line.get(found.first)
+            && let Some(&(_, first)) = line.get(found.first)
             && let Some(&(_, release)) = line.get(found.behind)
         {
-            let telnet: Vec<u8> = (in0..release)
+            // Free text with Telnet sequences in it stays out of it.
+            let mut spare = found.spare;
+            if first - line[found.first - spare].1 != spare {
+                spare = 0;
+            }
+            let in0 = first - spare;
+            let telnet: Vec<u8> = (first..release)
                 .filter(|at| !line.iter().any(|d| d.1 == *at))
                 .map(|at| stream[at])
                 .collect();
@@ -130,11 +139,17 @@ pub fn plan(stream: &[u8], world: &World<'_>) -> Plan {
                 && asked
                 && !(world.exempt)(line[0].1, in0)
                 && let Some(port) = (world.port)(release, found.port)
+                && (world.own != world.seen || port != found.port)
             {
                 plan.output.extend_from_slice(&stream[copied..in0]);
                 let out0 = plan.output.len();
-                plan.output
-                    .extend_from_slice(found.form.text(world.seen, port).as_bytes());
+                let text = found.form.text(world.seen, port);
+                let mut len = spare;
+                if spare >= 13 {
+                    len = release - in0 - telnet.len() - text.len();
+                }
+                plan.output.extend(fitted(&stream[in0..first], len));
+                plan.output.extend_from_slice(text.as_bytes());
                 plan.output.extend_from_slice(&telnet);
                 plan.output.push(stream[release]);
                 copied = release + 1;
@@ -150,7 +165,7 @@ pub fn plan(stream: &[u8], world: &World<'_>) -> Plan {
                 }
             }
         }
-        if text.ends_with(b"\n")
+        if ended
             && let Some(code) = code
             && (code >= 400 || (227..=229).contains(&code))
         {
@@ -228,6 +243,14 @@ fn the_reference_itself_is_right() {
     assert_eq!(
         said("227 Ok (10,10,0,1,30,4)."),
         "227 Ok (61,144,1,2,195,80)."
+    );
+    assert_eq!(
+        said("227 Entering Passive Mode (10,10,0,1,30,4).\r\n"),
+        "227 Entering Passive Mo(61,144,1,2,195,80).\r\n"
+    );
+    assert_eq!(
+        said("227 Entering Passive Mode (010,010,000,001,030,004)\r\n"),
+        "227 Entering Passive Mode       (61,144,1,2,195,80)\r\n"
     );
     assert_eq!(said("229 Ok (|||7684|)\r\n"), "229 Ok (|||50000|)\r\n");
     let twice = said("229 (|||7684|)\r\n229 (|||7684|)\r\n");

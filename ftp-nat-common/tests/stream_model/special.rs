@@ -10,7 +10,7 @@ use ftp_nat_common::{
     seq::Seq,
     session::{CLIENT, SERVER, SESSION_EPSV_ALL},
     stream::{
-        HALF_FIN,
+        EDITS, HALF_FIN,
         egress::{Acked, acknowledge},
         ingress::{Begun, Outcome, Segment, begin},
     },
@@ -48,17 +48,19 @@ fn lines(n: usize) -> (Gateway, Vec<u8>) {
 }
 
 #[test]
-fn seven_edits_fit_into_a_window_and_the_eighth_passes() {
-    let (mut gateway, stream) = lines(10);
+fn a_window_full_of_edits_lets_the_next_ones_pass() {
+    // One slot is kept for a FIN.
+    const ROOM: usize = EDITS - 1;
+    let (mut gateway, stream) = lines(ROOM + 3);
     let out = gateway.near_sends(&packet(0, &stream)).map(|p| p.data);
-    assert_eq!(gateway.half().edits_len, 7);
+    assert_eq!(usize::from(gateway.half().edits_len), ROOM);
     assert_eq!(gateway.count(Counter::PassedNoEditSlot), 3);
     assert_eq!(
         out.as_ref(),
         Some(&gateway.plan.output),
         "the last three pass as they are"
     );
-    assert_eq!(gateway.plan.rewrites.len(), 7);
+    assert_eq!(gateway.plan.rewrites.len(), ROOM);
     // All of it again, cut anew: the same text, also of those that passed.
     let mut again = Vec::new();
     for (n, part) in stream.chunks(50).enumerate() {

@@ -25,7 +25,16 @@ pub fn plain(role: usize, v6: bool, salt: u64) -> Setting {
 
 const CLIENT: &[u8] = b"NOOP\r\nPORT 10,10,0,1,30,4\r\nLIST\r\n";
 const CLIENT_V6: &[u8] = b"EPRT |2|2001:db8::1|7684|\r\nX\r\n";
+/// A reply whose free text is held, too.
+const WORDY: &[u8] = b"220 Hi\r\n227 Entering Passive Mode (10,10,0,1,30,4).\r\n";
 const SERVER: &[u8] = b"220 Hi\r\n227 Ok 2 (10,10,0,1,30,4).\r\n229 (|||7684|)\r\n";
+
+const STREAMS: [(usize, bool, &[u8]); 4] = [
+    (0, false, CLIENT),
+    (0, true, CLIENT_V6),
+    (1, false, SERVER),
+    (1, false, WORDY),
+];
 
 /// What happens to the segments of a split.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -140,7 +149,7 @@ const TROUBLES: [Trouble; 5] = [
 
 #[test]
 fn every_split_into_two_and_three() {
-    for (role, v6, stream) in [(0, false, CLIENT), (0, true, CLIENT_V6), (1, false, SERVER)] {
+    for (role, v6, stream) in STREAMS {
         // Salts under which the text grows, shrinks or stays.
         for salt in [0, 1, 2, 7] {
             let setting = plain(role, v6, salt);
@@ -160,7 +169,7 @@ fn every_split_into_two_and_three() {
 
 #[test]
 fn every_place_of_the_sequence_space() {
-    for (role, v6, stream) in [(0, false, CLIENT), (0, true, CLIENT_V6), (1, false, SERVER)] {
+    for (role, v6, stream) in STREAMS {
         for back in 0..stream.len() as u32 + 8 {
             for zero in [0u32, 1 << 31] {
                 let setting = Setting {
@@ -183,7 +192,7 @@ fn every_place_of_the_sequence_space() {
 
 #[test]
 fn byte_at_a_time_with_nagle_is_never_left_waiting() {
-    for (role, v6, stream) in [(0, false, CLIENT), (0, true, CLIENT_V6), (1, false, SERVER)] {
+    for (role, v6, stream) in STREAMS {
         for sack in [false, true] {
             let report = run(&Case {
                 stream: stream.to_vec(),

@@ -49,6 +49,21 @@ const REPLIES: &[&[u8]] = &[
     b"\r\n",
 ];
 
+/// What stands before the address of a 227.
+const WORDINGS: &[&str] = &[
+    "Entering Passive Mode (",
+    "Entering Passive Mode (",
+    "Entering Passive Mode (",
+    "",
+    "=",
+    "Ok (",
+    "Passive ok, (",
+    "Twenty-nine characters do it (",
+    "This is what is too long to be held as a whole (",
+    "Mode 2 (",
+    "Passiver \u{dc}bertragungsmodus (",
+];
+
 /// A client's or a server's stream; `v6` is the family of the session.
 pub fn random(rng: &mut Rng, client: bool, v6: bool, lines: usize) -> Vec<u8> {
     let mut stream = if client {
@@ -87,7 +102,10 @@ fn announcement(rng: &mut Rng, client: bool, v6: bool) -> Vec<u8> {
         (true, false, false) => format!("EPRT {d}1{d}10.10.0.1{d}{port}{d}{end}"),
         (true, true, true) => format!("eprt {d}2{d}2001:db8::1{d}{port}{d}{end}"),
         (true, true, false) => format!("EPRT {d}2{d}2001:0DB8:0:0::0001{d}{port}{d}{end}"),
-        (false, false, true) => format!("227 Entering Passive Mode (10,10,0,1,{high},{low}).{end}"),
+        (false, false, true) => {
+            let text = *rng.pick(WORDINGS);
+            format!("227 {text}10,10,0,1,{high},{low}).{end}")
+        }
         (false, ..) => format!("229 Extended passive ({d}{d}{d}{port}{d}){end}"),
     };
     if rng.chance(10) {

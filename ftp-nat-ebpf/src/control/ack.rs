@@ -102,7 +102,7 @@ fn blocks(
     }
     finish_option(scratch);
     let delta = difference(scratch, at, size);
-    let size = bounded(size, 63);
+    let size = bounded(size.min(SACK_MAX), 63);
     if size == 0 {
         return Some(0);
     }

@@ -8,6 +8,7 @@ use aya_ebpf::{
     helpers::{bpf_loop, bpf_skb_load_bytes},
 };
 use ftp_nat_common::{
+    counter::Counter,
     session::Session,
     stream::ingress::{Begun, Outcome, Progress, RUN_WOULD_HOLD, Segment, begin, finish, step},
     tcp::flag,
@@ -19,7 +20,7 @@ use super::{
     plan::{PLAN_REBUILD, plan},
 };
 use crate::{
-    maps::{CHUNK, Scratch},
+    maps::{CHUNK, Scratch, count},
     packet::{Packet, bounded},
 };
 
@@ -231,6 +232,7 @@ fn go_on(scratch: *mut Scratch, session: *mut Session) -> bool {
             copy_session(session, &raw const (*scratch).session);
             &mut (*scratch).plan
         };
+        count(Counter::SegmentsCut);
         plan.action = PLAN_REBUILD;
         plan.seq = run.out_seq.0;
         plan.len = now.first_len;

@@ -30,13 +30,16 @@ pub const PLAN_DROP: u32 = 2;
 #[inline(always)]
 pub fn plan(scratch: *mut Scratch, outcome: Outcome) {
     // SAFETY: this CPU's own memory.
-    let (plan, out) = unsafe { (&mut (*scratch).plan, &mut (*scratch).run.out) };
+    let (plan, run) = unsafe { (&mut (*scratch).plan, &mut (*scratch).run) };
     match outcome {
         Outcome::Untouched(seq) => {
             plan.action = PLAN_RENUMBER;
             plan.seq = seq.0;
         }
         Outcome::Rebuilt { seq, len, fin } => {
+            if run.is_cut() {
+                count(Counter::SegmentsCut);
+            }
             plan.action = PLAN_REBUILD;
             plan.seq = seq.0;
             plan.len = len;
@@ -44,7 +47,7 @@ pub fn plan(scratch: *mut Scratch, outcome: Outcome) {
         }
         Outcome::Probe { seq, byte } => {
             count(Counter::Probes);
-            out[0] = byte;
+            run.out[0] = byte;
             plan.action = PLAN_REBUILD;
             plan.seq = seq.0;
             plan.len = 1;

@@ -2,22 +2,25 @@
 //! is decided before the first byte is changed.
 
 use aya_ebpf::{
-    bindings::{TC_ACT_SHOT, bpf_redir_neigh, bpf_redir_neigh__bindgen_ty_1},
-    helpers::{bpf_check_mtu, bpf_fib_lookup, bpf_redirect_neigh},
+    bindings::{__sk_buff, TC_ACT_SHOT, bpf_redir_neigh, bpf_redir_neigh__bindgen_ty_1},
+    helpers::{
+        bpf_check_mtu, bpf_fib_lookup, bpf_redirect, bpf_redirect_neigh, bpf_skb_change_head,
+    },
 };
 use ftp_nat_common::{
     addr::{Addr, Tuple},
     counter::Counter,
     csum,
+    layout::INTERFACE_BARE,
     tcp::flag,
     translation::Flow,
 };
 
 use super::{flow, icmp};
 use crate::{
-    maps::{count, scratch},
+    maps::{INTERFACES, count, scratch},
     options,
-    packet::{Packet, store, tcp, v4, v6},
+    packet::{Packet, l2_len, store, tcp, v4, v6},
     sync,
 };
 
@@ -111,7 +114,7 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
         count(Counter::DroppedEditFailed);
         return TC_ACT_SHOT as i32;
     }
-    redirect(route, flow.out_ifindex)
+    redirect(packet.skb, route, flow.out_ifindex)
 }
 
 /// The bytes of one IP packet on the wire; of a merged one, of each of its parts.
@@ -204,21 +207,42 @@ fn translate(packet: &Packet, to: &Tuple) -> Option<()> {
     }
 }
 
-/// Sends the packet out; the stack resolves the neighbour.
+/// Bytes of an Ethernet header.
+const ETHERNET: u32 = 14;
+
+/// Sends the packet out. To a device with an Ethernet header it goes by way of
+/// the stack's neighbours; one without has none.
 #[inline(never)]
-fn redirect(route: &Route, ifindex: u32) -> i32 {
-    let mut next_hop = bpf_redir_neigh {
-        nh_family: u32::from(route.family),
-        __bindgen_anon_1: bpf_redir_neigh__bindgen_ty_1 { ipv6_nh: route.dst },
-    };
-    // SAFETY: the structure is the helper's.
+fn redirect(skb: *mut __sk_buff, route: &Route, ifindex: u32) -> i32 {
+    // SAFETY: helper calls with numbers, and with a structure of the helper's.
     let verdict = unsafe {
-        bpf_redirect_neigh(
-            ifindex,
-            &raw mut next_hop,
-            size_of::<bpf_redir_neigh>() as i32,
-            0,
-        )
+        if is_bare(ifindex) {
+            bpf_redirect(ifindex, 0)
+        } else if l2_len() == 0 && bpf_skb_change_head(skb.cast(), ETHERNET, 0) != 0 {
+            // Where a packet has no room for the header, its neighbour has no place.
+            i64::from(TC_ACT_SHOT)
+        } else {
+            let mut next_hop = bpf_redir_neigh {
+                nh_family: u32::from(route.family),
+                __bindgen_anon_1: bpf_redir_neigh__bindgen_ty_1 { ipv6_nh: route.dst },
+            };
+            bpf_redirect_neigh(
+                ifindex,
+                &raw mut next_hop,
+                size_of::<bpf_redir_neigh>() as i32,
+                0,
+            )
+        }
     };
     verdict as i32
+}
+
+/// Whether the interface's packets have no Ethernet header.
+#[inline(always)]
+fn is_bare(ifindex: u32) -> bool {
+    // SAFETY: read at once.
+    match unsafe { INTERFACES.get(ifindex) } {
+        Some(interface) => interface.flags & INTERFACE_BARE != 0,
+        None => false,
+    }
 }

@@ -6,7 +6,7 @@ use ftp_nat_common::{
     pairing::{Candidate, MIDWAY_AT_LINE_END},
     seq::Seq,
     session::{CLIENT, EditsKey, HalfRef, SERVER, SESSION_TRUSTED, Session},
-    stream::Half,
+    stream::{HALF_UNSYNCED, Half},
 };
 
 use super::{now, pickup::ends_line, random};
@@ -78,6 +78,8 @@ pub fn from_midway(packet: &Packet, candidate: &Candidate) -> Option<u64> {
     session.half[CLIENT].far_una = Seq(packet.ack);
     start(&mut session.half[SERVER], server);
     session.half[SERVER].far_una = Seq(candidate.client_ack);
+    session.half[CLIENT].flags = HALF_UNSYNCED;
+    session.half[SERVER].flags = HALF_UNSYNCED;
     session.line[CLIENT] = unseen(candidate.midway == MIDWAY_AT_LINE_END);
     session.line[SERVER] = unseen(ends_line(packet));
     Some(id)

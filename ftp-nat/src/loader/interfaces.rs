@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ftp_nat_common::layout::{INTERFACE_LAN, Interface};
+use ftp_nat_common::layout::{INTERFACE_BARE, INTERFACE_LAN, Interface};
 
 use crate::{
     error::{Error, Result},
@@ -29,8 +29,10 @@ impl Selected {
     /// What the kernel side is told about it, given the addresses of all.
     fn entry(&self, addresses: &HashMap<String, Addresses>) -> Interface {
         let own = addresses.get(&self.name).copied().unwrap_or_default();
+        let lan = if self.lan { INTERFACE_LAN } else { 0 };
+        let bare = if self.l2_len == 0 { INTERFACE_BARE } else { 0 };
         Interface {
-            flags: if self.lan { INTERFACE_LAN } else { 0 },
+            flags: lan | bare,
             addr_v4: own.v4,
             addr_v6: own.v6,
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use aya::{
     Ebpf, EbpfLoader,
     maps::{Map, MapData},
-    programs::SchedClassifier,
+    programs::{ProgramError, SchedClassifier},
 };
 use ftp_nat_common::layout::{global, map};
 use log::LevelFilter;
@@ -50,13 +50,10 @@ impl Object {
             l2_len,
         };
         for side in Side::BOTH {
-            object
-                .program(side)?
-                .load()
-                .map_err(|source| Error::Program {
-                    what: format!("the kernel refused program {}", side.program()),
-                    source: Box::new(source),
-                })?;
+            load(object.program(side)?).map_err(|source| Error::Program {
+                what: format!("the kernel refused program {}", side.program()),
+                source: Box::new(source),
+            })?;
         }
         Ok(object)
     }
@@ -100,6 +97,22 @@ fn data(map: &Map) -> Option<&MapData> {
         }
         _ => None,
     }
+}
+
+/// How often a load is tried again.
+const LOAD_RETRIES: u32 = 20;
+
+/// Loads a program. The kernel gives up with EAGAIN where a signal is pending
+/// during the check (`bpf_check` in kernel/bpf/verifier.c): then again.
+fn load(program: &mut SchedClassifier) -> std::result::Result<(), ProgramError> {
+    for _ in 0..LOAD_RETRIES {
+        match program.load() {
+            Err(ProgramError::LoadError { io_error, .. })
+                if io_error.kind() == std::io::ErrorKind::WouldBlock => {}
+            result => return result,
+        }
+    }
+    program.load()
 }
 
 #[cfg(test)]

@@ -51,6 +51,11 @@ impl Control {
     pub fn open(host: &Host, at: SocketAddr) -> Result<Self> {
         let stream = host.connect(at)?;
         stream.set_nodelay(true)?;
+        Self::over(host, stream)
+    }
+
+    /// Reads the greeting of a connection that was opened with care.
+    pub fn over(host: &Host, stream: TcpStream) -> Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         let reader = BufReader::new(stream.try_clone()?);
         let mut control = Self {

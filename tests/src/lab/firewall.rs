@@ -1,6 +1,6 @@
 //! nftables rules of the gateways, and faults put on links on purpose.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use anyhow::Result;
 
@@ -37,6 +37,44 @@ table ip nat {{
     chain postrouting {{
         type nat hook postrouting priority srcnat;
         oifname {WAN} masquerade
+    }}
+}}"
+    ))
+}
+
+/// The same forward chain, and no translation.
+pub fn forward_only(gateway: &Host) -> Result<()> {
+    gateway.nft(FORWARD)
+}
+
+/// The inside hides behind the gateway's outside IPv6 address.
+pub fn masquerade6(gateway: &Host) -> Result<()> {
+    gateway.nft(&format!(
+        "{FORWARD}
+table ip6 nat {{
+    chain postrouting {{
+        type nat hook postrouting priority srcnat;
+        oifname {WAN} masquerade
+    }}
+}}"
+    ))
+}
+
+/// New connections from outside to a port of any host inside are let in.
+pub fn accept_port(gateway: &Host, port: u16) -> Result<()> {
+    gateway.nft(&format!(
+        "insert rule inet filter forward iifname {WAN} tcp dport {port} accept"
+    ))
+}
+
+/// IPv6 connections from outside to a port of the gateway go to a host inside.
+pub fn forward_port6(gateway: &Host, port: u16, to: Ipv6Addr) -> Result<()> {
+    gateway.nft(&format!(
+        "
+table ip6 nat {{
+    chain prerouting {{
+        type nat hook prerouting priority dstnat;
+        iifname {WAN} tcp dport {port} dnat to [{to}]:{port}
     }}
 }}"
     ))

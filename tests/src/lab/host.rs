@@ -205,20 +205,28 @@ impl Host {
     /// Read from the kernel's table: a trial connection would confuse a server
     /// and its log.
     pub fn is_listening(&self, port: u16) -> Result<bool> {
-        const LISTEN: &str = "0A";
+        let list = self.sockets()?;
+        Ok(list.iter().any(|s| s.local == port && s.state == LISTEN))
+    }
+
+    /// Whether a connection from or to a TCP port of another host or of this one
+    /// is not yet over: both ends have closed it when neither host says so.
+    pub fn is_connected(&self, port: u16) -> Result<bool> {
+        let list = self.sockets()?;
+        Ok(list.iter().any(|s| {
+            let of_port = s.local == port || s.remote == port;
+            of_port && s.state != LISTEN && s.state != TIME_WAIT
+        }))
+    }
+
+    fn sockets(&self) -> Result<Vec<Socket>> {
         self.enter(|| {
-            let mut found = false;
+            let mut list = Vec::new();
             for table in ["tcp", "tcp6"] {
                 let text = fs::read_to_string(format!("/proc/thread-self/net/{table}"))?;
-                found |= text.lines().skip(1).any(|line| {
-                    let mut fields = line.split_whitespace().skip(1);
-                    let local = fields.next().and_then(|f| f.rsplit_once(':'));
-                    let state = fields.nth(1);
-                    local.is_some_and(|(_, p)| u16::from_str_radix(p, 16) == Ok(port))
-                        && state == Some(LISTEN)
-                });
+                list.extend(text.lines().skip(1).filter_map(Socket::parse));
             }
-            Ok(found)
+            Ok(list)
         })
     }
 
@@ -229,5 +237,29 @@ impl Host {
             .lines()
             .map(str::to_owned)
             .collect())
+    }
+}
+
+const LISTEN: u8 = 0x0a;
+const TIME_WAIT: u8 = 0x06;
+
+/// A line of the kernel's table of TCP sockets.
+struct Socket {
+    local: u16,
+    remote: u16,
+    state: u8,
+}
+
+impl Socket {
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.split_whitespace().skip(1);
+        let mut port = || u16::from_str_radix(fields.next()?.rsplit_once(':')?.1, 16).ok();
+        let (local, remote) = (port()?, port()?);
+        let state = u8::from_str_radix(fields.next()?, 16).ok()?;
+        Some(Self {
+            local,
+            remote,
+            state,
+        })
     }
 }

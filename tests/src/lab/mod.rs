@@ -8,12 +8,14 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`topology`] | the ready-made labs |
+//! | [`topology`], [`topology6`] | the ready-made labs, of IPv4 and of IPv6 |
 //! | [`net`], [`host`], [`link`] | namespaces, what is done in them, what joins them |
 //! | [`firewall`] | nftables rules: NAT, forward chains, loss, the kernel's own helper |
 //! | [`process`], [`wait`], [`cleanup`] | programs, conditions with deadlines, leaving nothing behind |
 //! | [`capture`] | packets as they were on a link, and checks on them |
+//! | [`impair`] | links that lose, repeat and reorder |
 //! | [`server`], [`client`], [`control`] | real FTP servers, real clients, a control connection by hand |
+//! | [`scripted`] | peers that say and do just what a test wants |
 //! | [`ftp_nat`] | the helper under test |
 //! | [`payload`] | reproducible file contents and their hashes |
 
@@ -24,13 +26,16 @@ pub mod control;
 pub mod firewall;
 pub mod ftp_nat;
 pub mod host;
+pub mod impair;
 pub mod link;
 pub mod net;
 pub mod payload;
 pub mod peers;
 pub mod process;
+pub mod scripted;
 pub mod server;
 pub mod topology;
+pub mod topology6;
 pub mod wait;
 
 pub use client::{Client, Mode};
@@ -39,3 +44,4 @@ pub use link::Offloads;
 pub use payload::Payload;
 pub use server::{Server, ServerKind, Target};
 pub use topology::Lab;
+pub use topology6::Lab6;

@@ -123,6 +123,24 @@ impl Lab {
         &self.net
     }
 
+    /// The inside link: the host, its address, the gateway's, its interface.
+    pub(super) fn inside_link(&self) -> (&Host, Ipv4Addr, Ipv4Addr, &'static str) {
+        let (host, own) = match self.shape {
+            Shape::Masquerade => (&self.client, self.client_ip),
+            Shape::Dnat => (&self.server, self.server_ip),
+        };
+        (host, own, GATEWAY_INSIDE, LAN)
+    }
+
+    /// The outside link likewise.
+    pub(super) fn outside_link(&self) -> (&Host, Ipv4Addr, Ipv4Addr, &'static str) {
+        let (host, own) = match self.shape {
+            Shape::Masquerade => (&self.server, self.server_ip),
+            Shape::Dnat => (&self.client, self.client_ip),
+        };
+        (host, own, GATEWAY_OUTSIDE, WAN)
+    }
+
     /// The address under which the far host knows the one inside.
     pub fn public_ip(&self) -> Ipv4Addr {
         GATEWAY_OUTSIDE

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use ftp_nat_tests::lab::{Client, Lab, Mode, Payload, capture::Sides};
+use ftp_nat_tests::lab::{Client, Lab, Mode, Payload, ServerKind, capture::Sides};
 
 use crate::support::{SHIFTING_PORT, SHIFTING_PORTS, Session, public_text};
 
@@ -40,6 +40,27 @@ fn hundred_active_transfers_with_pwd_between() -> Result<()> {
 #[test]
 fn hundred_passive_transfers_with_pwd_between() -> Result<()> {
     hundred(Mode::Pasv)
+}
+
+/// The gateway's address is longer than the server's, and no port's text is
+/// shorter than theirs: the free text of 227 has to give way.
+#[test]
+fn passive_transfers_never_shift() -> Result<()> {
+    for kind in ServerKind::ALL {
+        let lab = Lab::dnat()?;
+        let ports = (SHIFTING_PORT, SHIFTING_PORT + SHIFTING_PORTS - 1);
+        let server = lab.server.serve(kind).passive_ports(ports.0, ports.1);
+        let server = server.start()?;
+        let ftp_nat = lab.ftp_nat().start()?;
+        let file = server.publish_random("file.bin", 9, 3_000)?;
+        let session = lab.ftp(Client::Ftplib, Mode::Pasv, &server);
+        let got = session.get_many("file.bin", 8)?;
+        Payload::from_bytes(file.bytes().repeat(8)).verify(&got)?;
+        ensure!(ftp_nat.counter("rewrites")? == 8, "{}", kind.name());
+        let shifted = ftp_nat.counter("rewrites_shifted")?;
+        ensure!(shifted == 0, "{shifted} shifts with {}", kind.name());
+    }
+    Ok(())
 }
 
 /// Every PORT is one byte longer when it arrives.

@@ -6,6 +6,7 @@
 mod adding_ports;
 mod cli_errors;
 mod data_path;
+mod ipv6;
 mod lab_itself;
 mod leaving_nothing;
 mod long_sessions;

@@ -33,6 +33,8 @@ pub enum Scope {
     Lint,
     /// Debian's compiler for the eBPF object.
     Compiler,
+    /// A C++ compiler, for libFuzzer.
+    Fuzz,
     /// What the object needs besides a compiler.
     ObjectTools,
     /// The demo: a server, clients and network tools; no eBPF toolchain.
@@ -45,7 +47,7 @@ pub enum Scope {
 pub fn run(args: &Args) -> Result<()> {
     let mut scopes = vec![Scope::Compiler, Scope::ObjectTools];
     if args.tests {
-        scopes.extend([Scope::Lint, Scope::Lab]);
+        scopes.extend([Scope::Lint, Scope::Fuzz, Scope::Lab]);
     }
     ensure(&scopes)?;
     eprintln!("set-up: all that is needed is there");
@@ -57,7 +59,7 @@ pub fn run(args: &Args) -> Result<()> {
 pub fn ensure(scopes: &[Scope]) -> Result<()> {
     apt::install(scopes.iter().flat_map(|scope| scope.packages()))?;
     scopes.iter().try_for_each(|scope| match scope {
-        Scope::Compiler => Ok(()),
+        Scope::Compiler | Scope::Fuzz => Ok(()),
         Scope::Lint => ensure_components(),
         Scope::ObjectTools => linker::ensure(),
         Scope::Demo => peers::ensure(&needs::PEERS[..1]),
@@ -70,6 +72,7 @@ impl Scope {
         let lists: &[&'static [Need]] = match self {
             Self::Lint => &[],
             Self::Compiler => &[needs::COMPILER],
+            Self::Fuzz => &[needs::FUZZ],
             Self::ObjectTools if linker::find().is_some() => &[needs::LLVM],
             Self::ObjectTools => &[needs::LLVM, needs::LINKER_BUILD],
             Self::Demo => &[needs::DEMO],

@@ -75,6 +75,9 @@ pub const LINKER_BUILD: &[Need] = &[
     Need::path("zlib1g-dev", "/usr/include/zlib.h"),
 ];
 
+/// Building libFuzzer.
+pub const FUZZ: &[Need] = &[Need::program("g++", "c++")];
+
 /// The demo's clients and tools.
 pub const DEMO: &[Need] = &[
     Need::program("curl", "curl"),

@@ -9,7 +9,7 @@ use super::{
     tally::Tally,
 };
 use crate::{
-    demo, object, process,
+    demo, fuzz, object, process,
     setup::{self, Scope},
     workspace,
 };
@@ -21,6 +21,8 @@ pub enum Part {
     Lint,
     /// Unit and property tests on the host; no privilege needed
     Unit,
+    /// A short run of every fuzz target
+    Fuzz,
     /// The committed eBPF object is what its source gives
     Object,
     /// Single packets through the committed object (needs root)
@@ -37,9 +39,10 @@ impl fmt::Display for Part {
 
 impl Part {
     /// A whole run.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Lint,
         Self::Unit,
+        Self::Fuzz,
         Self::Object,
         Self::Packet,
         Self::Lab,
@@ -50,6 +53,7 @@ impl Part {
         match self {
             Self::Lint => "lint",
             Self::Unit => "unit",
+            Self::Fuzz => "fuzz",
             Self::Object => "object",
             Self::Packet => "packet",
             Self::Lab => "lab",
@@ -61,6 +65,7 @@ impl Part {
         match self {
             Self::Lint => "formatting and clippy",
             Self::Unit => "unit and property tests on the host",
+            Self::Fuzz => "a short run of every fuzz target",
             Self::Object => "the committed object against its source",
             Self::Packet => "packets through the committed object",
             Self::Lab => "real clients and servers in network namespaces",
@@ -72,6 +77,7 @@ impl Part {
         let outcome = match self {
             Self::Lint => lint(),
             Self::Unit => runner::suite(cargo_test(&[], rest)),
+            Self::Fuzz => fuzz(),
             Self::Object => Ok(check("object --check", || {
                 object::run(&object::Args::check())
             })),
@@ -100,6 +106,9 @@ fn lint() -> Result<Tally> {
     tally.add(&check("fmt ftp-nat-ebpf", || {
         process::run(cargo(&["fmt", "--check"]).current_dir(workspace::ebpf_crate()))
     }));
+    tally.add(&check("fmt fuzz", || {
+        process::run(cargo(&["fmt", "--check"]).current_dir(workspace::root().join("fuzz")))
+    }));
     tally.add(&check("clippy", || {
         process::run(&mut cargo(&[
             "clippy",
@@ -111,6 +120,18 @@ fn lint() -> Result<Tally> {
             "--deny=warnings",
         ]))
     }));
+    Ok(tally)
+}
+
+/// One check for each target.
+fn fuzz() -> Result<Tally> {
+    fuzz::prepare()?;
+    let mut tally = Tally::default();
+    for target in fuzz::Target::ALL {
+        tally.add(&check(&format!("fuzz {}", target.name()), || {
+            target.fuzz(fuzz::SMOKE_SECONDS)
+        }));
+    }
     Ok(tally)
 }
 

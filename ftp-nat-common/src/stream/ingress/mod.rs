@@ -22,7 +22,7 @@ pub use self::{
     step::step,
 };
 use super::{
-    Edits, HALF_FIN, HALF_FROZEN, HALF_LAST, Half,
+    Edits, HALF_FIN, HALF_FROZEN, HALF_LAST, HALF_UNSYNCED, Half,
     dialogue::disarmed,
     position::{bare_to_output, locate_input, locate_output, reset_to_output},
 };
@@ -137,6 +137,16 @@ pub fn begin(
         return Begun::Done(Outcome::Drop(Counter::DroppedBadSegment));
     }
     half.snd_max = half.snd_max.max(end);
+    if half.flags & HALF_UNSYNCED != 0 && len > 0 && !seq.before(half.in_nxt) {
+        // Nothing was changed so far: what was not seen passed as it was.
+        if seq.after(half.in_nxt) {
+            half.in_nxt = seq;
+            half.out_nxt = seq;
+            half.flags &= !HALF_LAST;
+            session.line[role & 1].lost();
+        }
+        half.flags &= !HALF_UNSYNCED;
+    }
 
     if seq.after(half.in_nxt) {
         let pass = quiet && half.held_len == 0 && !fin && len <= segment.capacity;
@@ -246,5 +256,30 @@ mod tests {
             pass(AHEAD_MAX).0,
             Begun::Done(Outcome::Untouched(Seq(1000 + (1 << 20))))
         );
+    }
+
+    #[test]
+    fn a_stream_picked_up_behind_its_place_finds_it() {
+        let mut session = Session::default();
+        session.half[SERVER] = Half::starting_at(Seq(1000));
+        session.half[SERVER].flags |= HALF_UNSYNCED;
+        let mut run = Box::new(Run::new());
+        let mut begin_at = |seq: u32| {
+            let segment = Segment {
+                seq: Seq(seq),
+                len: 10,
+                flags: flag::ACK,
+                capacity: 1460,
+            };
+            let begun = begin(&mut run, &mut session, SERVER, None, &segment);
+            (begun, session.half[SERVER].in_nxt)
+        };
+        assert_eq!(
+            begin_at(1400),
+            (Begun::Parse, Seq(1400)),
+            "400 bytes passed unseen"
+        );
+        let dropped = Begun::Done(Outcome::Drop(Counter::DroppedOutOfOrder));
+        assert_eq!(begin_at(1500), (dropped, Seq(1400)), "once only");
     }
 }

@@ -89,14 +89,19 @@ fn announce(run: &mut Run, session: &mut Session, kind: Kind, env: &mut impl Env
     let fit = if prefix >= PREFIX_ENOUGH {
         ANY_LENGTH
     } else {
-        old_len.saturating_sub(u32::from(half.telnet_len) + prefix + run.text.len)
+        old_len.saturating_sub(u32::from(half.telnet_len) + prefix + run.text.len) as usize
     };
-    let Some(port) = env.expect(kind, said.port, fit as usize) else {
+    let Some(port) = env.expect(kind, said.port, fit) else {
         session.refusals += 1;
         return false;
     };
     session.announcements += 1;
     session.last_kind = kind as u32;
+    if is_as_seen(session, role, said.port ^ port) {
+        // However near wrote it, it is right as it is.
+        env.count(Counter::PinholesOnly);
+        return false;
+    }
     run.text.port(kind, port);
     if prefix > 0 {
         precede(&mut run.text, &session.half[role], prefix);
@@ -132,6 +137,13 @@ fn precede(text: &mut Text, half: &Half, prefix: u32) {
         len = u32::from(half.held_len).wrapping_sub(rest);
     }
     text.precede(&half.held, prefix, len);
+}
+
+/// Whether far sees the end `role` as it is, and the port (`port_change` is 0)
+/// as near has it.
+#[inline(never)]
+fn is_as_seen(session: &Session, role: usize, port_change: u16) -> bool {
+    session.real[role & 1] == session.seen[role & 1] && port_change == 0
 }
 
 /// Whether the first `len` bytes are the same.

@@ -1,9 +1,6 @@
 //! The state of one segment's way through the engine.
 
-use crate::{
-    line::text::{TEXT_MAX, Text},
-    seq::Seq,
-};
+use crate::{line::text::Text, seq::Seq};
 
 /// The most payload bytes a rebuilt segment can have.
 pub const OUTPUT_MAX: usize = 16_384;
@@ -87,10 +84,7 @@ impl Run {
             releasing: 0,
             kind: 0,
             _pad: 0,
-            text: Text {
-                len: 0,
-                bytes: [0; TEXT_MAX],
-            },
+            text: Text::new(),
             out: [0; OUTPUT_MAX],
         }
     }
@@ -109,6 +103,12 @@ impl Run {
     #[inline(always)]
     pub(super) fn has_room(&self, len: u32) -> bool {
         self.flags & RUN_NO_HOLD != 0 || self.out_len + len <= self.capacity
+    }
+
+    /// Whether a part of the segment is left to TCP, because it did not fit.
+    #[inline(always)]
+    pub const fn is_cut(&self) -> bool {
+        self.flags & RUN_CUT != 0
     }
 
     /// Looks at the first segment of a merged packet alone: `len` bytes.

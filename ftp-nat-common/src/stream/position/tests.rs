@@ -31,7 +31,7 @@ fn example(far_una: u32) -> (Half, Edits) {
         len: 7,
         ..Edit::default()
     };
-    edits.slot[7] = a;
+    edits.slot[EDITS - 1] = a;
     edits.slot[0] = b;
     let half = Half {
         in_nxt: at(54),
@@ -39,7 +39,7 @@ fn example(far_una: u32) -> (Half, Edits) {
         far_una: at(far_una),
         held_len: 4,
         k: 4,
-        edits_head: 7,
+        edits_head: EDITS as u8 - 1,
         edits_len: 2,
         ..Half::default()
     };
@@ -77,7 +77,7 @@ fn m1_plain_regions_run_in_parallel() {
         locate_output(&half, Some(&edits), at(21)),
         Place {
             other: at(5),
-            edit: 7
+            edit: EDITS as u32 - 1
         }
     );
     assert_eq!(

@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// behind it, and how to say it anew.
 pub(super) struct Found {
     pub(super) first: usize,
+    /// Bytes before it that may be changed to keep the length.
+    pub(super) spare: usize,
     pub(super) behind: usize,
     pub(super) addr: Option<IpAddr>,
     pub(super) port: u16,
@@ -32,7 +34,7 @@ impl Form {
             Self::Delimited(d) => {
                 let addr = match seen {
                     IpAddr::V4(a) => a.to_string(),
-                    IpAddr::V6(a) => a.segments().map(|s| format!("{s:x}")).join(":"),
+                    IpAddr::V6(a) => a.to_string(),
                 };
                 format!("{addr}{}{port}", *d as char)
             }
@@ -46,16 +48,16 @@ pub(super) fn is_foreign(line: &[u8]) -> bool {
         .iter()
         .take_while(|b| b.is_ascii_alphanumeric())
         .count();
-    if !line.ends_with(b"\n") || !(1..=8).contains(&verb) {
+    let Some(behind) = line.get(verb).filter(|_| (1..=8).contains(&verb)) else {
         return false;
-    }
+    };
     let name = String::from_utf8_lossy(&line[..verb]).to_uppercase();
     let http = [
         "GET", "PUT", "POST", "HEAD", "PATCH", "TRACE", "DELETE", "OPTIONS", "CONNECT",
     ];
     // A method is known by its length and its first four letters.
     let like = |m: &&str| m.len() == verb && m.bytes().take(4).eq(name.bytes().take(4));
-    line[verb] == b':' || (http.iter().any(like) && matches!(line[verb], b' ' | b'\t'))
+    *behind == b':' || (http.iter().any(like) && matches!(behind, b' ' | b'\t'))
 }
 
 fn number(text: &str, digits: usize, max: u32) -> Option<u32> {
@@ -90,6 +92,7 @@ pub(super) fn client_line(line: &[u8]) -> Option<Found> {
         matches!(line.get(behind)?, b'\r' | b'\n' | b' ' | b'\t' | 0).then_some(())?;
         return Some(Found {
             first,
+            spare: 0,
             behind,
             addr: Some(addr),
             port,
@@ -122,6 +125,7 @@ pub(super) fn client_line(line: &[u8]) -> Option<Found> {
     let start = first + 3;
     Some(Found {
         first: start,
+        spare: 0,
         behind: start + addr.len() + 1 + port.len(),
         addr: Some(parsed),
         port: number,
@@ -171,6 +175,7 @@ fn passive_address(line: &[u8]) -> Option<Found> {
         if let Some((addr, port)) = six_octets(text) {
             return Some(Found {
                 first,
+                spare: free_text(&line[3..first]),
                 behind,
                 addr: Some(addr),
                 port,
@@ -180,6 +185,30 @@ fn passive_address(line: &[u8]) -> Option<Found> {
         at = behind + 1;
     }
     None
+}
+
+/// How much of what stands between the code and the address is free text: all
+/// of it, or nothing if there is too much, a digit or no plain character in it.
+fn free_text(between: &[u8]) -> usize {
+    let (blank, text) = between.split_at(1);
+    let plain = |b: &u8| *b == b' ' || (b.is_ascii_graphic() && !b.is_ascii_digit());
+    let usable = matches!(blank, b" " | b"\t") && text.iter().all(plain);
+    if usable && text.len() <= 29 {
+        text.len()
+    } else {
+        0
+    }
+}
+
+/// Free text made `len` bytes long; its last byte stays where it is.
+pub(super) fn fitted(text: &[u8], len: usize) -> Vec<u8> {
+    let Some((last, before)) = text.split_last() else {
+        return Vec::new();
+    };
+    let mut new = before.to_vec();
+    new.resize(len - 1, b' ');
+    new.push(*last);
+    new
 }
 
 fn passive_port(line: &[u8]) -> Option<Found> {
@@ -201,6 +230,7 @@ fn passive_port(line: &[u8]) -> Option<Found> {
             let port = port as u16;
             return Some(Found {
                 first,
+                spare: 0,
                 behind,
                 addr: None,
                 port,

@@ -122,7 +122,32 @@ pub fn conversations(packets: &[Packet]) -> Result<Vec<Conversation>> {
             None if tcp.flags.rst() || tcp.payload.is_empty() => Ok(()),
             None => bail!("packet {n} belongs to no connection: {packet:?}"),
         };
-        result.with_context(|| format!("packet {n}: {packet:?}"))?;
+        result.with_context(|| {
+            let before = before(packets, n).join("\n");
+            format!("packet {n}: {packet:?}\nafter\n{before}")
+        })?;
     }
     Ok(list)
+}
+
+/// The packets of the same connection that came before packet `n`, for an error.
+fn before(packets: &[Packet], n: usize) -> Vec<String> {
+    const SHOWN: usize = 12;
+    let ends = |p: &Packet| {
+        let mut ends = p.tcp().map(|t| [t.src, t.dst])?;
+        ends.sort();
+        Some(ends)
+    };
+    let own = ends(&packets[n]);
+    let same = packets[..n].iter().filter(|p| ends(p) == own);
+    let mut list: Vec<String> = same
+        .rev()
+        .take(SHOWN)
+        .map(|p| match p.tcp().map(|t| t.sack()) {
+            Some(blocks) if !blocks.is_empty() => format!("{p:?} sack {blocks:?}"),
+            _ => format!("{p:?}"),
+        })
+        .collect();
+    list.reverse();
+    list
 }

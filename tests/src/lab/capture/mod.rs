@@ -7,7 +7,7 @@ mod both;
 mod checksum;
 mod conversation;
 mod packet;
-mod socket;
+pub(in crate::lab) mod socket;
 mod stream;
 
 use std::{

@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use nix::{
     errno::Errno,
+    fcntl::{FcntlArg, OFlag, fcntl},
     net::if_::if_nametoindex,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::socket::{
@@ -24,8 +25,10 @@ use super::packet::{Direction, Packet};
 
 /// `PACKET_VNET_HDR` of `linux/if_packet.h`.
 const PACKET_VNET_HDR: libc::c_int = 15;
+/// `PACKET_IGNORE_OUTGOING` of `linux/if_packet.h`.
+const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
 /// `struct virtio_net_hdr`: flags, gso_type, hdr_len, gso_size, csum_start, csum_offset.
-const VNET_HDR_LEN: usize = 10;
+pub(in crate::lab) const VNET_HDR_LEN: usize = 10;
 const VNET_NEEDS_CSUM: u8 = 1;
 /// Enough for a burst of some transfers while the reader doesn't run.
 const BUFFER: usize = 64 << 20;
@@ -33,7 +36,7 @@ const BUFFER: usize = 64 << 20;
 const TICK: u16 = 20;
 
 /// Opens a capture at an interface of the namespace this is called in.
-pub(super) fn open(interface: &str) -> Result<OwnedFd> {
+pub(in crate::lab) fn open(interface: &str) -> Result<OwnedFd> {
     let index = if_nametoindex(interface).with_context(|| format!("no interface {interface}"))?;
     // No protocol yet: until it is bound the socket must receive nothing.
     let fd = socket(
@@ -64,6 +67,17 @@ pub(super) fn open(interface: &str) -> Result<OwnedFd> {
         io::Error::last_os_error()
     );
     Ok(fd)
+}
+
+/// Makes a socket not receive what the host itself sends.
+pub(in crate::lab) fn ignore_outgoing(fd: &OwnedFd) -> Result<()> {
+    option(fd, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, 1).context("PACKET_IGNORE_OUTGOING")
+}
+
+/// Makes reading give up at once when there is nothing to read.
+pub(in crate::lab) fn nonblocking(fd: &OwnedFd) -> Result<()> {
+    fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok(())
 }
 
 fn option(fd: &OwnedFd, level: i32, name: i32, value: libc::c_int) -> Result<()> {

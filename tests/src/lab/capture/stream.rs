@@ -43,10 +43,14 @@ impl Stream {
         i64::from(seq.wrapping_sub(self.isn.wrapping_add(1)) as i32)
     }
 
-    /// Sequence number after the last one used so far.
+    /// Sequence number after the last one used so far. A FIN may have overtaken
+    /// the data before it.
     pub fn next_seq(&self) -> u32 {
-        let fin = u32::from(self.fin.is_some_and(|f| f == self.end()));
-        self.end().wrapping_add(fin)
+        let end = self.end();
+        match self.fin {
+            Some(fin) if (fin.wrapping_sub(end) as i32) >= 0 => fin.wrapping_add(1),
+            _ => end,
+        }
     }
 
     fn end(&self) -> u32 {
@@ -231,6 +235,16 @@ mod tests {
         let mut s = stream();
         s.add(T, u32::MAX, b"PORT 1", false).unwrap();
         assert!(s.add(T, u32::MAX, b"PORT 2", false).is_err());
+    }
+
+    #[test]
+    fn a_fin_may_overtake_data() {
+        let mut s = stream();
+        s.add(T, 2, b"", true).unwrap();
+        s.acknowledged(3).unwrap();
+        s.add(T, u32::MAX, b"123", false).unwrap();
+        s.complete().unwrap();
+        assert_eq!(s.next_seq(), 3);
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(super) fn command(session: &Session, job: Job<'_>) -> Result<(Command, Strin
         Mode::Port => ("no", "no"),
         Mode::Pasv => ("yes", "no"),
         Mode::Epsv => ("yes", "yes"),
+        // Over IPv6 there is no other active mode.
+        Mode::Eprt if target.at.is_ipv6() => ("no", "no"),
         Mode::Eprt => return session.unsupported(),
     };
     let patience = session.patience();

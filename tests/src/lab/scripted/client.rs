@@ -1,0 +1,78 @@
+//! Client sockets whose options are set before they connect.
+
+use std::{
+    net::{SocketAddr, TcpStream},
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt,
+};
+
+use crate::lab::{host::Host, wait};
+
+/// How a socket is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Socket {
+    /// `TCP_MAXSEG`: limits the segments of both directions.
+    pub max_segment: Option<u32>,
+    /// Keep-alive probes after so many idle seconds, and again as often.
+    pub keep_alive: Option<u32>,
+    /// `SO_RCVBUF`.
+    pub receive_buffer: Option<usize>,
+    /// Leaves Nagle's algorithm on.
+    pub nagle: bool,
+}
+
+impl Socket {
+    /// Connects from a host.
+    pub fn connect(self, host: &Host, to: SocketAddr) -> Result<TcpStream> {
+        let family = if to.is_ipv4() {
+            AddressFamily::Inet
+        } else {
+            AddressFamily::Inet6
+        };
+        host.enter(|| {
+            let fd = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+            self.prepare(&fd)?;
+            connect(fd.as_raw_fd(), &SockaddrStorage::from(to))
+                .with_context(|| format!("cannot connect to {to}"))?;
+            let stream = TcpStream::from(fd);
+            stream.set_nodelay(!self.nagle)?;
+            Ok(stream)
+        })
+    }
+
+    fn prepare(self, fd: &OwnedFd) -> Result<()> {
+        if let Some(max) = self.max_segment {
+            setsockopt(fd, sockopt::TcpMaxSeg, &max).context("TCP_MAXSEG")?;
+        }
+        if let Some(seconds) = self.keep_alive {
+            setsockopt(fd, sockopt::KeepAlive, &true)?;
+            setsockopt(fd, sockopt::TcpKeepIdle, &seconds)?;
+            setsockopt(fd, sockopt::TcpKeepInterval, &seconds)?;
+        }
+        if let Some(bytes) = self.receive_buffer {
+            setsockopt(fd, sockopt::RcvBuf, &bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes that were written and that the peer has not acknowledged.
+pub fn unacknowledged(stream: &TcpStream) -> Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the pointer is to a live int, which SIOCOUTQ writes.
+    let done = unsafe { libc::ioctl(stream.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    ensure!(done == 0, "SIOCOUTQ: {}", std::io::Error::last_os_error());
+    Ok(usize::try_from(bytes)?)
+}
+
+/// Waits until all that was written has been acknowledged.
+pub fn until_acknowledged(stream: &TcpStream, limit: Duration) -> Result<()> {
+    wait::until_true("all that was written to be acknowledged", limit, || {
+        Ok(unacknowledged(stream)? == 0)
+    })
+}

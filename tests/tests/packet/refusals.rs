@@ -1,0 +1,293 @@
+//! What opens no pinhole: the text passes as it is, nothing is expected, and
+//! the reason is counted.
+//!
+//! ```text
+//!   CLIENT -- PORT 10,10,0,2,30,4 --> ingress -- the same --> SERVER
+//! ```
+
+use ftp_nat_common::{
+    counter::Counter as C,
+    layout::SETTING_DRAINING,
+    session::{SESSION_NOT_FTP, SESSION_TRUSTED},
+};
+
+use crate::{
+    bench::Bench,
+    connection::Connection,
+    hosts::{Family, GATEWAY},
+    table::{play, row},
+};
+
+fn client_lines() -> Vec<(&'static str, &'static str, &'static [C])> {
+    vec![
+        (
+            "another host inside",
+            "PORT 10,10,0,2,30,4\r\n",
+            &[C::RefusedForeignAddress],
+        ),
+        (
+            "the server itself",
+            "PORT 198,51,100,21,30,4\r\n",
+            &[C::RefusedForeignAddress],
+        ),
+        (
+            "the gateway",
+            "PORT 61,144,1,2,30,4\r\n",
+            &[C::RefusedForeignAddress],
+        ),
+        (
+            "EPRT of another",
+            "EPRT |1|10.10.0.2|7684|\r\n",
+            &[C::RefusedForeignAddress],
+        ),
+        ("port 1023", "PORT 10,10,0,1,3,255\r\n", &[C::RefusedPort]),
+        ("port 0", "PORT 10,10,0,1,0,0\r\n", &[C::RefusedPort]),
+        (
+            "port 25 by EPRT",
+            "EPRT |1|10.10.0.1|25|\r\n",
+            &[C::RefusedPort],
+        ),
+        (
+            "another family",
+            "EPRT |2|2001:db8:1::10|7684|\r\n",
+            &[C::PassedOtherFamily],
+        ),
+        (
+            "an octet too large",
+            "PORT 10,10,0,256,30,4\r\n",
+            &[C::PassedUnparsed],
+        ),
+        (
+            "five numbers",
+            "PORT 10,10,0,1,30\r\n",
+            &[C::PassedUnparsed],
+        ),
+        (
+            "seven numbers",
+            "PORT 10,10,0,1,30,4,5\r\n",
+            &[C::PassedUnparsed],
+        ),
+        (
+            "port 65536",
+            "EPRT |1|10.10.0.1|65536|\r\n",
+            &[C::PassedUnparsed],
+        ),
+        (
+            "LPRT",
+            "LPRT 4,4,10,10,0,1,2,30,4\r\n",
+            &[C::PassedLongForm],
+        ),
+        (
+            "in the middle of a line",
+            "SITE PORT 10,10,0,1,30,4\r\n",
+            &[],
+        ),
+        ("a path", "RETR PORT 10,10,0,1,30,4\r\n", &[]),
+        ("another verb", "PORTS 10,10,0,1,30,4\r\n", &[]),
+    ]
+}
+
+#[test]
+fn lines_of_a_client_that_open_nothing() {
+    let mut bench = Bench::new();
+    for (name, line, counts) in client_lines() {
+        bench.clear();
+        let mut c = Connection::masqueraded(Family::V4, GATEWAY);
+        c.establish(&mut bench);
+        let sent = c.client_packet().payload(line);
+        play(
+            &mut bench,
+            [row(name, c.client_hooks().0, sent).counts(counts)],
+        );
+        assert!(bench.expectations().is_empty(), "{name}");
+        assert_eq!(bench.session().half[0].shift(), 0, "{name}");
+    }
+}
+
+#[test]
+fn replies_of_a_server_that_open_nothing() {
+    let mut bench = Bench::new();
+    let pasv = "227 Entering Passive Mode (10,10,0,5,30,4)\r\n";
+    let epsv = "229 Entering Extended Passive Mode (|||7684|)\r\n";
+    let cases: &[(&str, Option<&str>, &str, &[C])] = &[
+        (
+            "227 that nobody asked for",
+            None,
+            pasv,
+            &[C::RefusedUnsolicited],
+        ),
+        (
+            "229 that nobody asked for",
+            None,
+            epsv,
+            &[C::RefusedUnsolicited],
+        ),
+        (
+            "227 for something else",
+            Some("LIST\r\n"),
+            pasv,
+            &[C::RefusedUnsolicited],
+        ),
+        (
+            "another host",
+            Some("PASV\r\n"),
+            "227 Passive (10,10,0,9,30,4)\r\n",
+            &[C::RefusedForeignAddress],
+        ),
+        (
+            "a low port",
+            Some("PASV\r\n"),
+            "227 Passive (10,10,0,5,0,25)\r\n",
+            &[C::RefusedPort],
+        ),
+        (
+            "a low port by 229",
+            Some("EPSV\r\n"),
+            "229 (|||1023|)\r\n",
+            &[C::RefusedPort],
+        ),
+        (
+            "within a longer reply",
+            Some("PASV\r\n"),
+            "211-a\r\n227 Passive (10,10,0,5,30,4)\r\n211 b\r\n",
+            &[],
+        ),
+        (
+            "a refusal",
+            Some("PASV\r\n"),
+            "500 No (10,10,0,5,30,4)\r\n",
+            &[],
+        ),
+        (
+            "no address",
+            Some("PASV\r\n"),
+            "227 Passive\r\n",
+            &[C::PassedUnparsed],
+        ),
+    ];
+    for (name, request, reply, counts) in cases {
+        bench.clear();
+        let mut c = Connection::published(Family::V4, GATEWAY);
+        c.establish(&mut bench);
+        if let Some(request) = request {
+            c.client_says(&mut bench, request);
+        }
+        let sent = c.server_packet().payload(reply);
+        play(
+            &mut bench,
+            [row(*name, c.server_hooks().0, sent).counts(counts)],
+        );
+        assert!(bench.expectations().is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_second_227_for_one_request_is_not_asked_for() {
+    let mut bench = Bench::new();
+    let mut c = Connection::published(Family::V4, GATEWAY);
+    c.establish(&mut bench);
+    c.client_says(&mut bench, "PASV\r\n");
+    c.server_says(&mut bench, "227 (10,10,0,5,30,4)\r\n");
+    let before = bench.expectations();
+    c.server_says(&mut bench, "227 (10,10,0,5,30,5)\r\n");
+    assert_eq!(bench.count(C::RefusedUnsolicited), 1);
+    assert_eq!(bench.expectations(), before);
+}
+
+const LINE: &str = "PORT 10,10,0,1,30,4\r\n";
+
+#[test]
+fn a_session_that_is_not_trusted_opens_nothing() {
+    let mut bench = Bench::new();
+    // The server hasn't greeted.
+    let c = Connection::masqueraded(Family::V4, GATEWAY);
+    c.shake_hands(&mut bench);
+    let sent = c.client_packet().payload(LINE);
+    let refused = [C::RefusedUntrusted];
+    play(
+        &mut bench,
+        [row("not greeted", c.client_hooks().0, sent).counts(&refused)],
+    );
+    // The handshake isn't complete, as far as anyone has seen.
+    bench.clear();
+    let mut c = Connection::masqueraded(Family::V4, GATEWAY);
+    c.open(&mut bench);
+    c.server_says(&mut bench, "220 Ready\r\n");
+    let wrong = c.client_packet().payload(LINE).ack(c.server_isn);
+    play(
+        &mut bench,
+        [row("no ACK", c.client_hooks().0, wrong).counts(&refused)],
+    );
+    assert_eq!(bench.session().flags & SESSION_TRUSTED, 0);
+    assert!(bench.expectations().is_empty());
+    // Being unloaded.
+    bench.clear();
+    let mut c = Connection::masqueraded(Family::V4, GATEWAY);
+    c.establish(&mut bench);
+    bench.settings(|s| s.flags |= SETTING_DRAINING);
+    let sent = c.client_packet().payload(LINE);
+    play(
+        &mut bench,
+        [row("draining", c.client_hooks().0, sent).counts(&refused)],
+    );
+    assert!(bench.expectations().is_empty());
+}
+
+#[test]
+fn no_free_port_opens_nothing() {
+    let mut bench = Bench::new();
+    let mut c = Connection::masqueraded(Family::V4, GATEWAY);
+    c.establish(&mut bench);
+    bench.settings(|s| (s.port_first, s.port_last) = (65_535, 65_534));
+    let sent = c.client_packet().payload(LINE);
+    play(
+        &mut bench,
+        [row("none", c.client_hooks().0, sent).counts(&[C::RefusedNoPort])],
+    );
+    assert!(bench.expectations().is_empty());
+}
+
+#[test]
+fn what_does_not_speak_ftp_is_left_alone_for_good() {
+    let mut bench = Bench::new();
+    for first in ["GET / HTTP/1.1\r\n", "\x16\x03\x01\x02\n", "Host: x\r\n"] {
+        bench.clear();
+        let mut c = Connection::masqueraded(Family::V4, GATEWAY);
+        c.establish(&mut bench);
+        let sent = c.client_packet().payload(first);
+        play(
+            &mut bench,
+            [row(first, c.client_hooks().0, sent).counts(&[C::NotFtp])],
+        );
+        c.client_next += first.len() as u32;
+        assert_ne!(bench.session().flags & SESSION_NOT_FTP, 0);
+        let sent = c.client_packet().payload(LINE);
+        play(&mut bench, [row("PORT after it", c.client_hooks().0, sent)]);
+        assert!(bench.expectations().is_empty());
+    }
+}
+
+#[test]
+fn a_refused_or_superseded_announcement_is_withdrawn() {
+    let mut bench = Bench::new();
+    for (from_server, line) in [
+        (true, "500 Illegal PORT command\r\n"),
+        (true, "421 Bye\r\n"),
+        (false, "QUIT\r\n"),
+        (false, "ABOR\r\n"),
+        (false, "REIN\r\n"),
+    ] {
+        bench.clear();
+        let mut c = Connection::masqueraded(Family::V4, GATEWAY);
+        c.establish(&mut bench);
+        c.client_says(&mut bench, LINE);
+        assert_eq!(bench.expectations().len(), 1);
+        if from_server {
+            c.server_says(&mut bench, line);
+        } else {
+            c.client_says(&mut bench, line);
+        }
+        assert!(bench.expectations().is_empty(), "{line}");
+        assert_eq!(bench.count(C::ExpectationsWithdrawn), 1);
+    }
+}
