@@ -120,7 +120,8 @@ fn other_spellings_of_the_address() -> Result<()> {
     let lab = Lab6::new(Inside::Client, Translation::Nat66)?;
     let ftp_nat = lab.ftp_nat().start()?;
     let at = IpAddr::V6(lab.server_ip());
-    let server = lab.server.pyftpdlib().bind(at).start()?;
+    // vsftpd connects only when a transfer is asked for.
+    let server = lab.server.vsftpd().bind(at).start()?;
     let captures = lab.captures()?;
     let mut control = lab.client.log_in(&lab.reach(&server))?;
     let long = HOST_INSIDE.segments().map(|s| format!("{s:04X}")).join(":");

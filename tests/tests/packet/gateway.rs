@@ -225,6 +225,11 @@ impl Gateway {
             let release = self.offset(edit.in1) as usize - 1;
             if edit.fin == 0 && !self.ports.contains_key(&release) {
                 let text = &edit.text[..usize::from(edit.len)];
+                let start = self.offset(edit.in0) as usize;
+                if self.stream.get(start..=release) == Some(text) {
+                    // Kept together as it was sent: nothing was put in its place.
+                    continue;
+                }
                 if let Some(port) = announced(text, self.setting.seen()) {
                     self.ports.insert(release, port);
                     self.seen.asked.insert(release);

@@ -23,7 +23,7 @@ const PORT: u16 = 7684;
 /// How an announcement of an address and of port 7684 is written.
 fn text(kind: Kind, family: Family, host: Host) -> String {
     let commas = host.v4.to_string().replace('.', ",");
-    let groups = host.v6.segments().map(|s| format!("{s:x}")).join(":");
+    let groups = host.v6.to_string();
     match (kind, family) {
         (Kind::Port, _) => format!("PORT {commas},30,4\r\n"),
         (Kind::Eprt, Family::V4) => format!("EPRT |1|{}|{PORT}|\r\n", host.v4),

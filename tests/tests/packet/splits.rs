@@ -22,7 +22,7 @@ const FORMS: [(Family, &str); 3] = [
 ];
 
 fn replaced(line: &str, gateway: Host) -> String {
-    let groups = gateway.v6.segments().map(|s| format!("{s:x}")).join(":");
+    let groups = gateway.v6.to_string();
     let v4 = gateway.v4.to_string();
     line.replace("10,10,0,1", &v4.replace('.', ","))
         .replace("10.10.0.1", &v4)

@@ -69,7 +69,7 @@ pub fn announced(text: &[u8], seen: IpAddr) -> Option<u16> {
     }
     let dotted = match seen {
         IpAddr::V4(a) => a.to_string(),
-        IpAddr::V6(a) => a.segments().map(|s| format!("{s:x}")).join(":"),
+        IpAddr::V6(a) => a.to_string(),
     };
     let number = |text: &str| {
         let digits = text.chars().take_while(char::is_ascii_digit).count();
