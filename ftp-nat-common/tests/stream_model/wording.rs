@@ -159,9 +159,12 @@ fn addresses_have_the_lengths_they_are_taken_for() {
 const OWN: V4 = [10, 10, 0, 1];
 const SEEN: V4 = [161, 144, 101, 202];
 
+/// What each case says, in this order, in the loop that plays it.
+type Case<'a> = (&'a [u8], V4, &'a str, Option<usize>, bool);
+
 #[test]
 fn each_case_by_hand() {
-    let cases: [(&[u8], V4, &str, Option<usize>, bool); 12] = [
+    let cases: [Case<'_>; 12] = [
         // Shortened and lengthened.
         (
             b"227 Entering Passive Mode (10,10,0,1,30,4).\r\n",
