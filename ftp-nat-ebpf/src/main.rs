@@ -5,6 +5,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`packet`] | parsing headers, reading and writing packet bytes |
+//! | [`sums`] | checksums |
 //! | [`maps`] | the maps |
 //! | [`learn`] | learning a connection's translation from both hooks |
 //! | [`control`] | segments of control connections: edits, sequence numbers, acks |
@@ -24,6 +25,7 @@ mod maps;
 mod options;
 mod packet;
 mod reclaim;
+mod sums;
 mod sync;
 
 use aya_ebpf::{bindings::TC_ACT_UNSPEC, macros::classifier, programs::TcContext};

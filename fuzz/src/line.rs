@@ -153,6 +153,9 @@ impl<'a> Copy<'a> {
             return None;
         }
         let port = self.setting.port(at, said.port)?;
+        if self.setting.seen() == self.setting.own() && port == said.port {
+            return None;
+        }
         let mut text = Text::default();
         text.begin(kind, &Addr::from(self.setting.seen()), said.delimiter);
         text.port(kind, port);

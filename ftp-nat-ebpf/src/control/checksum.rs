@@ -7,7 +7,8 @@ use ftp_nat_common::csum;
 use super::edit::sum_packet;
 use crate::{
     maps::scratch,
-    packet::{Packet, bounded, pseudo_sum},
+    packet::{Packet, bounded},
+    sums::pseudo_sum,
 };
 
 /// Whether the packet's TCP checksum is right, or left to a device.

@@ -13,7 +13,8 @@ use ftp_nat_common::{addr::Addr, csum};
 
 use crate::{
     maps::{INTERFACES, Scratch, scratch},
-    packet::{Packet, load, pseudo_sum, store, v4, v6},
+    packet::{Packet, load, store, v4, v6},
+    sums::pseudo_sum,
 };
 
 /// Why a packet can't be forwarded: the MTU of the way out that it is too big
