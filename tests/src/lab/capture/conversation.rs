@@ -51,6 +51,16 @@ impl Conversation {
         ends == (tcp.src, tcp.dst) || ends == (tcp.dst, tcp.src)
     }
 
+    /// Whether a packet between the same ends is of an earlier connection: the
+    /// server, still in TIME-WAIT, answers the SYN of this one by repeating its
+    /// last acknowledgement, and the client resets that (RFC 9293 section 3.10.7.4).
+    fn speaks_of_the_one_before(&self, tcp: &Tcp<'_>) -> bool {
+        let by_client = tcp.src == self.client;
+        let flags = tcp.flags;
+        let bare = tcp.payload.is_empty() && !flags.syn() && !flags.fin();
+        !self.to_client.started() && bare && by_client == flags.rst()
+    }
+
     fn follow(&mut self, at: Duration, tcp: &Tcp<'_>) -> Result<()> {
         let by_client = tcp.src == self.client;
         if tcp.flags.syn() && !by_client {
@@ -103,7 +113,11 @@ pub fn conversations(packets: &[Packet]) -> Result<Vec<Conversation>> {
     let mut list: Vec<Conversation> = Vec::new();
     for (n, packet) in packets.iter().enumerate() {
         let Some(tcp) = packet.tcp() else { continue };
-        let known = list.iter_mut().rev().find(|c| c.is_of(&tcp));
+        let mut same_ends = list.iter_mut().rev().filter(|c| c.is_of(&tcp));
+        let known = match same_ends.next() {
+            Some(new) if new.speaks_of_the_one_before(&tcp) => same_ends.next().or(Some(new)),
+            found => found,
+        };
         let opens = tcp.flags.syn() && !tcp.flags.ack();
         let result = match known {
             // The same ends again, with new numbers: another connection.

@@ -59,6 +59,11 @@ impl Stream {
             .wrapping_add(self.bytes.len() as u32)
     }
 
+    /// Whether its SYN was seen.
+    pub(super) const fn started(&self) -> bool {
+        self.started
+    }
+
     /// Adds a segment. Bytes that were seen before must be the same again.
     pub(super) fn add(&mut self, at: Duration, seq: u32, data: &[u8], fin: bool) -> Result<()> {
         ensure!(self.started, "data before the SYN");
