@@ -192,7 +192,7 @@ fn passive_address(line: &[u8]) -> Option<Found> {
 fn free_text(between: &[u8]) -> usize {
     let (blank, text) = between.split_at(1);
     let plain = |b: &u8| *b == b' ' || (b.is_ascii_graphic() && !b.is_ascii_digit());
-    let usable = matches!(blank, b" " | b"\t") && text.iter().all(plain);
+    let usable = matches!(blank, b" " | b"\t" | b"\r") && text.iter().all(plain);
     if usable && text.len() <= 29 {
         text.len()
     } else {
