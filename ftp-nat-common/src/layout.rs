@@ -5,7 +5,7 @@ use crate::addr::Addr;
 
 /// Changes whenever a key, a value or their meaning changes, so that a pinned
 /// map of another layout is refused and never misread.
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = 4;
 
 /// Names of the TC programs in the object.
 pub mod program {
@@ -102,15 +102,35 @@ pub struct Settings {
     pub port_first: u16,
     /// See `port_first`.
     pub port_last: u16,
-    /// Zero.
-    pub _pad: u32,
+    /// The first and the last port that an encrypted session's own client may
+    /// reach at its own server, host byte order; both 0: none.
+    pub ftps_first: u16,
+    /// See `ftps_first`.
+    pub ftps_last: u16,
+    /// What is written into `skb->mark` of data packets that the stack is to
+    /// let by: `(mark & !mark_mask) | mark`.
+    pub mark: u32,
+    /// The bits of `skb->mark` that are ours.
+    pub mark_mask: u32,
+    /// Sessions that a client's address may have at a time.
+    pub max_sessions_per_source: u32,
+    /// Expectations that may wait for an announcer's address at a time.
+    pub max_expectations_per_source: u32,
 }
-const _: () = assert!(size_of::<Settings>() == 24);
+const _: () = assert!(size_of::<Settings>() == 40);
 
-/// Inside hosts may use expectations of the sessions of their gateway (hairpin).
+/// A host on the announcer's own inside interface may use its expectations (hairpin).
 pub const SETTING_HAIRPIN: u32 = 1;
 /// Nothing new is learned and no pinhole is made: the maps are being drained.
 pub const SETTING_DRAINING: u32 = 2;
+/// New data connections are forwarded by the stack.
+pub const SETTING_STACK: u32 = 4;
+/// Data connections that the stack forwards may exist: egress has to look for them.
+pub const SETTING_STACK_FLOWS: u32 = 8;
+/// Some interfaces are of another domain than 0.
+pub const SETTING_DOMAINS: u32 = 16;
+/// Some addresses are announced as others.
+pub const SETTING_ADVERTISE: u32 = 32;
 
 /// Default of [`Settings::expect_timeout_ns`], in seconds (RFC 6384: at least 30 s).
 pub const EXPECT_TIMEOUT_SECS: u64 = 60;
@@ -118,6 +138,12 @@ pub const EXPECT_TIMEOUT_SECS: u64 = 60;
 pub const PORT_FIRST: u16 = 1024;
 /// Default of [`Settings::port_last`].
 pub const PORT_LAST: u16 = 65_535;
+/// Default of [`Settings::mark`] and [`Settings::mark_mask`].
+pub const MARK: u32 = 0x0010_0000;
+/// Default of [`Settings::max_sessions_per_source`].
+pub const SESSIONS_PER_SOURCE: u32 = 4_096;
+/// Default of [`Settings::max_expectations_per_source`].
+pub const EXPECTATIONS_PER_SOURCE: u32 = 4_096;
 
 /// An interface that ftp-nat runs on.
 #[repr(C)]

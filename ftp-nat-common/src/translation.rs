@@ -48,7 +48,8 @@ pub struct Expectation {
 }
 const _: () = assert!(size_of::<Expectation>() == 80);
 
-/// Hosts behind `--lan` interfaces may use the expectation too (hairpin).
+/// Hosts on the announcer's own interface may use the expectation too (hairpin),
+/// if that interface is an inside one.
 pub const EXPECT_HAIRPIN: u32 = 1;
 
 /// The form of an announcement.

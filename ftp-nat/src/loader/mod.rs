@@ -19,7 +19,8 @@ pub mod unload;
 use std::{path::PathBuf, rc::Rc};
 
 use ftp_nat_common::layout::{
-    EXPECT_TIMEOUT_SECS, LAYOUT_VERSION, PORT_FIRST, PORT_LAST, SETTING_HAIRPIN, Settings, map,
+    EXPECT_TIMEOUT_SECS, EXPECTATIONS_PER_SOURCE, LAYOUT_VERSION, MARK, PORT_FIRST, PORT_LAST,
+    SESSIONS_PER_SOURCE, SETTING_HAIRPIN, Settings, map,
 };
 use log::LevelFilter;
 
@@ -95,7 +96,12 @@ pub const fn default_settings() -> Settings {
         expect_timeout_ns: EXPECT_TIMEOUT_SECS * ftp_nat_common::translation::SECOND,
         port_first: PORT_FIRST,
         port_last: PORT_LAST,
-        _pad: 0,
+        ftps_first: 0,
+        ftps_last: 0,
+        mark: MARK,
+        mark_mask: MARK,
+        max_sessions_per_source: SESSIONS_PER_SOURCE,
+        max_expectations_per_source: EXPECTATIONS_PER_SOURCE,
     }
 }
 
