@@ -41,6 +41,12 @@ pub mod map {
     pub const EXPECTATIONS: &str = "EXPECTATIONS";
     /// Hash from `Tuple` (as ingress sees it) to `Flow`.
     pub const FLOWS: &str = "FLOWS";
+    /// Hash from [`crate::addr::Addr`] (what the far end would see) to the
+    /// `Addr` that is announced to it instead. Written by userspace only.
+    pub const ADVERTISED: &str = "ADVERTISED";
+    /// Program array: the program of ingress, by [`super::program_index`], for
+    /// egress to call with what ends on the gateway itself send.
+    pub const PROGRAMS: &str = "PROGRAMS";
     /// Per-CPU array of `u64`, indexed by `Counter`.
     pub const COUNTERS: &str = "COUNTERS";
     /// Per-CPU array of one scratch value; never pinned.
@@ -61,6 +67,8 @@ pub mod map {
         EDITS,
         EXPECTATIONS,
         FLOWS,
+        ADVERTISED,
+        PROGRAMS,
         COUNTERS,
     ];
 }
@@ -69,6 +77,16 @@ pub mod map {
 pub mod global {
     /// `u32`: bytes before the IP header, by the kind of device (14 or 0).
     pub const L2_LEN: &str = "L2_LEN";
+}
+
+/// Entries of the program array.
+pub const PROGRAM_INDICES: u32 = 2;
+
+/// Where in the program array the program for packets with `l2_len` bytes
+/// before the IP header stands.
+#[inline(always)]
+pub const fn program_index(l2_len: u32) -> u32 {
+    (l2_len == 0) as u32
 }
 
 /// Words in a port bitmap.
@@ -86,6 +104,8 @@ pub mod size {
     pub const DATA_CONNECTIONS: u32 = 65_536;
     /// Interfaces.
     pub const INTERFACES: u32 = 1_024;
+    /// Addresses that are announced as others.
+    pub const ADVERTISED: u32 = 1_024;
 }
 
 /// What userspace tells the kernel side, and what a restarted loader checks.

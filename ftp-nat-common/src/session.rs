@@ -59,11 +59,14 @@ pub struct Session {
     pub real: [Addr; 2],
     /// The ends' addresses as the other end sees them.
     pub seen: [Addr; 2],
+    /// What the ends' announcements tell the other end: as `seen`, or what
+    /// `--advertise` says where another NAT stands before the other end.
+    pub told: [Addr; 2],
     /// The ends' own ports.
     pub real_port: [Port; 2],
     /// The ends' ports as the other end sees them.
     pub seen_port: [Port; 2],
-    /// The interfaces the ends are behind.
+    /// The interfaces the ends are behind; 0 for one on the gateway itself.
     pub ifindex: [u32; 2],
     /// See [`Domain`].
     pub domain: Domain,
@@ -113,6 +116,10 @@ pub const SESSION_FIN_SERVER: u32 = 64;
 pub const SESSION_RST: u32 = 128;
 /// The client logged in (230) at least once.
 pub const SESSION_LOGGED_IN: u32 = 256;
+/// The client is on the gateway itself (bit of the role: shift by the role).
+pub const SESSION_LOCAL: u32 = 512;
+/// The server is on the gateway itself.
+pub const SESSION_LOCAL_SERVER: u32 = 1024;
 
 /// How long an idle control connection is followed (RFC 5382 REQ-5: at least
 /// 2 h 4 min; a control connection idles while a long transfer runs).

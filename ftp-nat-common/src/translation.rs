@@ -51,6 +51,11 @@ const _: () = assert!(size_of::<Expectation>() == 80);
 /// Hosts on the announcer's own interface may use the expectation too (hairpin),
 /// if that interface is an inside one.
 pub const EXPECT_HAIRPIN: u32 = 1;
+/// The end that announced is on the gateway itself: the stack delivers the
+/// connection.
+pub const EXPECT_LOCAL: u32 = 2;
+/// The end that connects is on the gateway itself.
+pub const EXPECT_FROM_LOCAL: u32 = 4;
 
 /// The form of an announcement.
 #[repr(u8)]

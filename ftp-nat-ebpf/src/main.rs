@@ -12,6 +12,7 @@
 //! | [`reclaim`] | making room in full tables |
 //! | [`log`] | the log for people |
 //! | [`data`] | data connections: expectations, flows, forwarding, ICMP |
+//! | [`local`] | clients and servers on the gateway itself |
 #![no_std]
 #![no_main]
 #![allow(internal_features)]
@@ -20,6 +21,7 @@
 mod control;
 mod data;
 mod learn;
+mod local;
 mod log;
 mod maps;
 mod options;
@@ -47,7 +49,7 @@ pub fn ftp_nat_ingress(ctx: TcContext) -> i32 {
     // A frame for another host, seen by a promiscuous interface, is nobody's
     // business here: the stack won't forward it either.
     // SAFETY: the context is valid for the whole run.
-    if unsafe { (*ctx.skb.skb).pkt_type } != PACKET_HOST {
+    if !local::is_taken_over() && unsafe { (*ctx.skb.skb).pkt_type } != PACKET_HOST {
         return TC_ACT_UNSPEC;
     }
     if is_tagged(&ctx) {
@@ -75,10 +77,20 @@ pub fn ftp_nat_egress(ctx: TcContext) -> i32 {
         return TC_ACT_UNSPEC;
     };
     learn::at_egress(packet);
-    if maps::is_control_port(packet.tuple.sport) || maps::is_control_port(packet.tuple.dport) {
-        return control::egress(packet);
+    let mut verdict = TC_ACT_UNSPEC;
+    let control =
+        maps::is_control_port(packet.tuple.sport) || maps::is_control_port(packet.tuple.dport);
+    if control {
+        verdict = control::egress(packet);
     }
-    TC_ACT_UNSPEC
+    if local::is_sender(&packet) && verdict == TC_ACT_UNSPEC {
+        if control {
+            local::hand_over(&ctx, &packet);
+        } else {
+            data::from_local(packet);
+        }
+    }
+    verdict
 }
 
 #[cfg(not(test))]

@@ -3,12 +3,12 @@
 use aya_ebpf::{
     bindings::{BPF_ANY, BPF_F_NO_PREALLOC},
     macros::map,
-    maps::{Array, HashMap, LruHashMap, PerCpuArray},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray},
 };
 use ftp_nat_common::{
-    addr::{Port, Tuple},
+    addr::{Addr, Port, Tuple},
     counter::Counter,
-    layout::{Interface, PORT_WORDS, Settings, size},
+    layout::{Interface, PORT_WORDS, PROGRAM_INDICES, Settings, size},
     pairing::{Candidate, PairingKey, Sighting},
     session::{EditsKey, HalfRef, Session},
     stream::{
@@ -57,6 +57,11 @@ pub static EXPECTATIONS: HashMap<ExpectationKey, Expectation> =
 pub static FLOWS: HashMap<Tuple, Flow> =
     HashMap::with_max_entries(2 * size::DATA_CONNECTIONS, BPF_F_NO_PREALLOC);
 #[map]
+pub static ADVERTISED: HashMap<Addr, Addr> =
+    HashMap::with_max_entries(size::ADVERTISED, BPF_F_NO_PREALLOC);
+#[map]
+pub static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(PROGRAM_INDICES, 0);
+#[map]
 pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::ALL.len() as u32, 0);
 #[map]
 pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
@@ -82,6 +87,8 @@ pub struct Scratch {
     pub plan: Plan,
     /// What the engine is told and asks for.
     pub glue: Glue,
+    /// Egress called the program of ingress with the current packet.
+    pub from_egress: u32,
     /// When this CPU last made room in a full table, in ns.
     pub reclaimed_ns: u64,
     /// The way out of the current packet.

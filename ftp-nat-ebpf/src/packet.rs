@@ -137,6 +137,8 @@ pub struct Headers {
     pub ttl: u8,
     pub flags: u8,
     pub is_v4: bool,
+    /// Egress called the program of ingress with it: the gateway sent it.
+    pub from_egress: bool,
 }
 
 /// Reads a header that may lie outside of the linear part.

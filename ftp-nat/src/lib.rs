@@ -13,6 +13,7 @@
 //! | [`error`] | what can go wrong |
 //! | `sys` | the few system calls that no crate offers |
 
+pub mod advertise;
 pub mod cli;
 pub mod daemon;
 pub mod error;

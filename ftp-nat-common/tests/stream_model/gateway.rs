@@ -85,6 +85,7 @@ impl Gateway {
         }
         session.real[setting.role] = Addr::from(setting.own());
         session.seen[setting.role] = Addr::from(setting.seen());
+        session.told = session.seen;
         session.half[setting.role] = Half::starting_at(Seq(setting.isn).plus(1));
         session.requests = Requests::default();
         if !setting.disarmed {

@@ -52,6 +52,7 @@ fn told(
     };
     session.real[SERVER] = Addr::from_v4(own);
     session.seen[SERVER] = Addr::from_v4(seen);
+    session.told = session.seen;
     session.half[SERVER] = Half::starting_at(Seq(0));
     session.requests.push(Request::Passive);
     let mut run = Box::new(Run::new());

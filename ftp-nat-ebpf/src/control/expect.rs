@@ -9,9 +9,11 @@ use ftp_nat_common::{
     counter::Counter,
     layout::{SETTING_DRAINING, SETTING_HAIRPIN},
     line::text::port_of_length,
-    session::Session,
+    session::{SESSION_LOCAL, Session},
     stream::Environment,
-    translation::{EXPECT_HAIRPIN, Expectation, ExpectationKey, Kind},
+    translation::{
+        EXPECT_FROM_LOCAL, EXPECT_HAIRPIN, EXPECT_LOCAL, Expectation, ExpectationKey, Kind,
+    },
 };
 
 use crate::{
@@ -61,8 +63,11 @@ impl Glue {
         self.template.near_ifindex = s.ifindex[role];
         self.template.far_ifindex = s.ifindex[other];
         self.template.role = role as u8;
-        let hairpin = settings.flags & SETTING_HAIRPIN != 0;
-        self.template.flags = if hairpin { EXPECT_HAIRPIN } else { 0 };
+        let local = |role: usize| s.flags & (SESSION_LOCAL << role) != 0;
+        let flag = |is_set: bool, flag: u32| if is_set { flag } else { 0 };
+        self.template.flags = flag(settings.flags & SETTING_HAIRPIN != 0, EXPECT_HAIRPIN)
+            | flag(local(role), EXPECT_LOCAL)
+            | flag(local(other), EXPECT_FROM_LOCAL);
         self.key.addr = s.seen[role];
         self.key._pad = 0;
         self.key.domain = s.domain;

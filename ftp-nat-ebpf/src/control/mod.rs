@@ -24,7 +24,7 @@ use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
 use ftp_nat_common::{
     addr::Tuple,
     counter::Counter,
-    session::{HalfRef, Session},
+    session::{HalfRef, SESSION_LOCAL, Session},
     tcp::{clamped_mss, flag, option},
 };
 
@@ -98,16 +98,55 @@ pub fn ingress(packet: Packet) -> i32 {
     let (session, role) = match lock_half(&packet.tuple) {
         Ok(Some(found)) => found,
         Ok(None) => {
+            if packet.from_egress {
+                return TC_ACT_UNSPEC;
+            }
             learn::sight_midway(packet);
             return NOT_CONTROL;
         }
         Err(verdict) => return verdict,
     };
-    let verdict = segment::handle(&packet, session, role);
+    let verdict = match local_end(packet, session, role as u32) {
+        GO_ON => segment::handle(&packet, session, role),
+        PASS => TC_ACT_UNSPEC,
+        _ => TC_ACT_SHOT as i32,
+    };
     // SAFETY: live map value, locked above.
     unsafe { sync::unlock(&raw mut (*session).lock) };
     verdict
 }
+
+/// What the segment, of the end `role`, is to an end on the gateway itself.
+/// [`TC_ACT_UNSPEC`], and `GO_ON`, are told from each other as numbers, so that
+/// the verifier goes on from here once.
+#[inline(never)]
+fn local_end(packet: Packet, session: *mut Session, role: u32) -> u32 {
+    // SAFETY: a live map value, locked by the caller.
+    let flags = unsafe { (*session).flags };
+    let own = flags >> (role & 1) & SESSION_LOCAL;
+    let other = flags >> (1 - (role & 1)) & SESSION_LOCAL;
+    if packet.from_egress != (own != 0) {
+        // Egress hands over what may be of a local end; and nobody else may
+        // speak for one.
+        return PASS;
+    }
+    if other == 0 || packet.flags & flag::ACK == 0 {
+        return GO_ON;
+    }
+    // There is no egress to an end on the gateway itself.
+    if ack::handle(&packet, session, 1 - (role as usize & 1)) == TC_ACT_UNSPEC {
+        GO_ON
+    } else {
+        DROP
+    }
+}
+
+/// The segment is worked on.
+const GO_ON: u32 = 0;
+/// It is none of ours.
+const PASS: u32 = 1;
+/// It can't be had right.
+const DROP: u32 = 2;
 
 /// SYN and SYN-ACK: noted for learning, and their MSS made smaller, because a
 /// text that was held back is added to the segment that follows it.

@@ -8,8 +8,8 @@ use ftp_nat_common::{
     session::Session,
     tcp::flag,
     translation::{
-        EXPECT_HAIRPIN, Expectation, ExpectationKey, FLOW_ESTABLISHED, FLOW_FIN, FLOW_FORWARD,
-        FLOW_PEER_FIN, FLOW_RST, Flow,
+        EXPECT_FROM_LOCAL, EXPECT_HAIRPIN, EXPECT_LOCAL, Expectation, ExpectationKey,
+        FLOW_ESTABLISHED, FLOW_FIN, FLOW_FORWARD, FLOW_PEER_FIN, FLOW_RST, Flow,
     },
 };
 
@@ -25,6 +25,8 @@ const NONE: u32 = 0;
 pub const MADE: u32 = 1;
 /// There was no room for one; the expectation waits for the SYN to be sent again.
 pub const FULL: u32 = 2;
+/// The SYN is for the end that announced on the gateway itself.
+pub const LOCAL: u32 = 3;
 
 /// Makes the flows of a data connection, if this SYN is the one that is expected.
 #[inline(never)]
@@ -45,6 +47,11 @@ pub fn open(packet: Packet, now: u64) -> u32 {
         return NONE;
     }
     let from_far = packet.tuple.src == expected.far_real;
+    if expected.flags & EXPECT_FROM_LOCAL != 0 {
+        // Far is the gateway itself: nothing of it comes in.
+        count(Counter::RefusedDataSource);
+        return NONE;
+    }
     // From the far host, on far's side of the gateway; or, from a host on the
     // announcer's own network, back to it (hairpin).
     let in_by = packet.ifindex();
@@ -58,6 +65,11 @@ pub fn open(packet: Packet, now: u64) -> u32 {
     // One SYN only: of two CPUs one removes it.
     if EXPECTATIONS.remove(key).is_err() {
         return NONE;
+    }
+    if expected.flags & EXPECT_LOCAL != 0 {
+        count(Counter::ExpectationsUsed);
+        came(&expected);
+        return LOCAL;
     }
     if make_pair(packet, &expected, from_far, now) {
         return MADE;
@@ -118,12 +130,41 @@ fn make_pair(packet: &Packet, expected: &Expectation, from_far: bool, now: u64) 
     }
     count(Counter::ExpectationsUsed);
     count(Counter::FlowsMade);
+    came(expected);
+    true
+}
+
+/// Notes in the session that its data connection came.
+#[inline(always)]
+fn came(expected: &Expectation) {
     if let Some(session) = SESSIONS.get_ptr_mut(expected.session) {
         let session: *mut Session = session;
         // SAFETY: a live map value; the number is for people to read.
         unsafe { (*session).data_connections += 1 };
     }
-    true
+}
+
+/// A data SYN that the gateway itself sends, at egress: what expected it has
+/// come, and there is nothing to translate.
+#[inline(never)]
+pub fn from_local(packet: Packet) {
+    let key = ExpectationKey {
+        addr: packet.tuple.dst,
+        port: packet.tuple.dport,
+        _pad: 0,
+        domain: packet.tuple.domain,
+    };
+    // SAFETY: copied at once.
+    let Some(expected) = (unsafe { EXPECTATIONS.get(key) }).copied() else {
+        return;
+    };
+    if expected.flags & EXPECT_FROM_LOCAL != 0
+        && packet.tuple.src == expected.far_real
+        && EXPECTATIONS.remove(key).is_ok()
+    {
+        count(Counter::ExpectationsUsed);
+        came(&expected);
+    }
 }
 
 /// Whether the other direction is over too. One direction may be silent for

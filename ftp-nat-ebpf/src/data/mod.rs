@@ -16,7 +16,32 @@ pub use forward::Route;
 use aya_ebpf::bindings::TC_ACT_UNSPEC;
 use ftp_nat_common::tcp::flag;
 
-use crate::{learn, log, maps::FLOWS, packet::Packet, reclaim};
+use crate::{
+    learn, log,
+    maps::{FLOWS, settings},
+    packet::Packet,
+    reclaim,
+};
+
+/// Marks a packet that the stack handles, so that the firewall's rules can let
+/// it by.
+#[inline(always)]
+fn mark(packet: &Packet) {
+    let settings = settings();
+    // SAFETY: the context is valid for the whole run.
+    unsafe {
+        let skb = packet.skb;
+        (*skb).mark = ((*skb).mark & !settings.mark_mask) | settings.mark;
+    }
+}
+
+/// A packet that the gateway itself sends, at egress.
+#[inline(always)]
+pub fn from_local(packet: Packet) {
+    if packet.flags & (flag::SYN | flag::ACK) == flag::SYN {
+        flow::from_local(packet);
+    }
+}
 
 /// A packet that isn't of a control connection, before NAT.
 #[inline(never)]
@@ -28,6 +53,10 @@ pub fn ingress(packet: Packet) -> i32 {
         opened = flow::open(*packet, now);
         if opened == flow::FULL {
             reclaim::flows();
+        }
+        if opened == flow::LOCAL {
+            mark(packet);
+            return TC_ACT_UNSPEC;
         }
     }
     let Some(flow) = FLOWS.get_ptr_mut(&packet.tuple) else {

@@ -1,7 +1,9 @@
 //! Making a session of a connection whose translation was learned.
 
 use ftp_nat_common::{
+    addr::Addr,
     counter::Counter,
+    layout::SETTING_ADVERTISE,
     line::Line,
     pairing::{Candidate, MIDWAY_AT_LINE_END},
     seq::Seq,
@@ -11,7 +13,9 @@ use ftp_nat_common::{
 
 use super::{now, pickup::ends_line, random};
 use crate::{
-    maps::{CREATE, EDITS, HALVES, REPLACE, SESSIONS, Scratch, count, scratch},
+    maps::{
+        ADVERTISED, CREATE, EDITS, HALVES, REPLACE, SESSIONS, Scratch, count, scratch, settings,
+    },
     packet::Packet,
     reclaim,
 };
@@ -107,11 +111,25 @@ fn begin(packet: &Packet, candidate: &Candidate, session: &mut Session) -> u64 {
     session.last_ns = at_ns;
     session.real = [candidate.before.src, candidate.after.dst];
     session.seen = [candidate.after.src, candidate.before.dst];
+    session.told = session.seen;
+    if settings().flags & SETTING_ADVERTISE != 0 {
+        tell(&mut session.told[CLIENT]);
+        tell(&mut session.told[SERVER]);
+    }
     session.real_port = [candidate.before.sport, candidate.after.dport];
     session.seen_port = [candidate.after.sport, candidate.before.dport];
     session.ifindex = [candidate.client_ifindex, candidate.server_ifindex];
     session.domain = packet.tuple.domain;
     id
+}
+
+/// Replaces an address by the one that is announced instead, if there is one.
+#[inline(never)]
+fn tell(addr: &mut Addr) {
+    // SAFETY: copied at once.
+    if let Some(public) = unsafe { ADVERTISED.get(&*addr) }.copied() {
+        *addr = public;
+    }
 }
 
 /// Like `Half::starting_at`, in place: the half is all zero, and too large for

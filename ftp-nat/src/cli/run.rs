@@ -6,6 +6,7 @@ use log::LevelFilter;
 
 use super::PinPath;
 use crate::{
+    advertise::{self, Advertised},
     daemon,
     loader::{Config, attach::Hook},
     ports::ControlPort,
@@ -41,6 +42,14 @@ pub(super) struct Options {
     /// on other ports go on. `ftp-nat ports` changes them later.
     #[arg(long = "port", value_name = "N", value_delimiter = ',')]
     ports: Option<Vec<ControlPort>>,
+    /// Announce PUBLIC where the far end would be told INSIDE; can be repeated.
+    ///
+    /// For a host, the gateway itself included, behind another NAT further up that
+    /// maps INSIDE to PUBLIC with all ports (a cloud's public address): the
+    /// announcement is rewritten, the data connection is left to that NAT. INSIDE
+    /// is the address that this gateway's own NAT gives, if there is one.
+    #[arg(long, value_name = "INSIDE=PUBLIC", value_delimiter = ',')]
+    advertise: Vec<Advertised>,
     #[command(flatten)]
     pin_path: PinPath,
     /// Remove programs and maps when the process ends.
@@ -65,6 +74,9 @@ enum HookChoice {
 }
 
 pub(super) fn run(options: Options, level: LevelFilter) -> anyhow::Result<()> {
+    if let Some(inside) = advertise::ambiguous(&options.advertise) {
+        anyhow::bail!("--advertise: {inside} is given two public addresses; leave one of them out");
+    }
     let unload_on_exit = options.unload_on_exit;
     daemon::run(&config(options, level), unload_on_exit).context("run")
 }
@@ -74,6 +86,7 @@ fn config(options: Options, level: LevelFilter) -> Config {
         wan: options.wan,
         lan: options.lan,
         ports: options.ports.map(|ports| ports.into_iter().collect()),
+        advertise: options.advertise,
         pin_path: options.pin_path.pin_path,
         hook: match options.hook {
             HookChoice::Auto => None,

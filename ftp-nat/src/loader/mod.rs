@@ -6,6 +6,7 @@
 //! | `object` | the eBPF object, verified, on new or on pinned maps |
 //! | `pins` | the pin path and its lock |
 //! | [`attach`] | the attach policy |
+//! | `tail` | the program of ingress, for egress to call |
 //! | `undo` | a start that fails leaves everything as it was |
 //! | [`unload`] | removes everything |
 
@@ -13,6 +14,7 @@ pub mod attach;
 pub mod interfaces;
 mod object;
 mod pins;
+mod tail;
 mod undo;
 pub mod unload;
 
@@ -20,7 +22,7 @@ use std::{path::PathBuf, rc::Rc};
 
 use ftp_nat_common::layout::{
     EXPECT_TIMEOUT_SECS, EXPECTATIONS_PER_SOURCE, LAYOUT_VERSION, MARK, PORT_FIRST, PORT_LAST,
-    SESSIONS_PER_SOURCE, SETTING_HAIRPIN, Settings, map,
+    SESSIONS_PER_SOURCE, SETTING_ADVERTISE, SETTING_HAIRPIN, Settings, map,
 };
 use log::LevelFilter;
 
@@ -33,6 +35,7 @@ use self::{
 };
 pub(crate) use self::{object::Object, pins::Pins};
 use crate::{
+    advertise::{self, Advertised},
     error::{Error, Result},
     maps::Maps,
     ports::{self, ControlPort, PortSet},
@@ -55,6 +58,8 @@ pub struct Config {
     /// The control ports to watch. `None`: those already watched when a data
     /// path is adopted, 21 otherwise.
     pub ports: Option<PortSet>,
+    /// The addresses that are announced as others.
+    pub advertise: Vec<Advertised>,
     /// Where maps and links are pinned.
     pub pin_path: PathBuf,
     /// How to attach. `None`: the best that the kernel has.
@@ -127,6 +132,9 @@ pub fn start(config: &Config) -> Result<Loaded> {
         Content::Loaded | Content::Damaged => adopt(&pins, &selected, config.log_level)?,
         Content::Nothing => load(&pins, &selected, config, &mut undo)?,
     };
+    for object in &mut objects {
+        tail::enter(object, pins.path(), &mut undo)?;
+    }
     let maps = Rc::new(maps);
     let adopted = match content {
         Content::Loaded => Some(maps.sessions.count()?),
@@ -284,7 +292,12 @@ impl Loaded {
 /// Writes settings and ports.
 fn settle(maps: &Maps, pins: &Pins, config: &Config, adopted: bool) -> Result<PortSet> {
     let _lock = pins.lock_ports()?;
-    maps.settings.set(&0, &default_settings())?;
+    let mut settings = default_settings();
+    if !config.advertise.is_empty() {
+        settings.flags |= SETTING_ADVERTISE;
+    }
+    advertise::replace(maps, &config.advertise)?;
+    maps.settings.set(&0, &settings)?;
     match &config.ports {
         Some(wanted) => ports::replace(maps, wanted)?,
         None if adopted => {}

@@ -92,9 +92,11 @@ impl Object {
 
 fn data(map: &Map) -> Option<&MapData> {
     match map {
-        Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data) | Map::PerCpuArray(data) => {
-            Some(data)
-        }
+        Map::Array(data)
+        | Map::HashMap(data)
+        | Map::LruHashMap(data)
+        | Map::PerCpuArray(data)
+        | Map::ProgramArray(data) => Some(data),
         _ => None,
     }
 }
@@ -152,6 +154,7 @@ mod tests {
         match kind {
             MapType::Hash => 1,
             MapType::Array => 2,
+            MapType::ProgramArray => 3,
             MapType::PerCpuArray => 6,
             MapType::LruHash => 9,
             other => panic!("{other:?} is in no shape"),

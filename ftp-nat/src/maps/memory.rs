@@ -132,6 +132,7 @@ impl Maps {
             edits: Box::new(MemoryTable::hash(2 * size::SESSIONS)),
             expectations: Box::new(MemoryTable::hash(size::EXPECTATIONS)),
             flows: Box::new(MemoryTable::hash(2 * size::DATA_CONNECTIONS)),
+            advertised: Box::new(MemoryTable::hash(size::ADVERTISED)),
             counters: Box::new(MemoryCounts(RefCell::new(counters.to_vec()))),
         };
         // An array in memory can't fail.

@@ -11,7 +11,7 @@ mod shared;
 mod table;
 
 use ftp_nat_common::{
-    addr::Tuple,
+    addr::{Addr, Tuple},
     counter::Counter,
     layout::{Interface, Settings},
     session::{EditsKey, HalfRef, Session},
@@ -55,6 +55,8 @@ pub struct Maps {
     pub expectations: AnyTable<ExpectationKey, Expectation>,
     /// Data connections, two entries each.
     pub flows: AnyTable<Tuple, Flow>,
+    /// What is announced instead of an address.
+    pub advertised: AnyTable<Addr, Addr>,
     /// The counters.
     pub counters: Box<dyn Counts>,
 }

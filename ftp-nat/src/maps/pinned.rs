@@ -157,6 +157,7 @@ impl Maps {
             edits: table(source, map::EDITS)?,
             expectations: table(source, map::EXPECTATIONS)?,
             flows: table(source, map::FLOWS)?,
+            advertised: table(source, map::ADVERTISED)?,
             counters: Box::new(KernelCounts(counters)),
         })
     }

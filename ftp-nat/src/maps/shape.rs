@@ -4,9 +4,9 @@
 
 use aya::maps::MapType;
 use ftp_nat_common::{
-    addr::Tuple,
+    addr::{Addr, Tuple},
     counter::Counter,
-    layout::{Interface, PORT_WORDS, Settings, map, size},
+    layout::{Interface, PORT_WORDS, PROGRAM_INDICES, Settings, map, size},
     pairing::{Candidate, PairingKey, Sighting},
     session::{EditsKey, HalfRef, Session},
     stream::Edits,
@@ -50,7 +50,7 @@ const fn shape<K, V>(name: &'static str, kind: MapType, max_entries: u32) -> Sha
 }
 
 /// All pinned maps.
-pub const SHAPES: [Shape; 12] = [
+pub const SHAPES: [Shape; 14] = [
     shape::<u32, Settings>(map::SETTINGS, MapType::Array, 1),
     shape::<u32, u64>(map::WATCHED_PORTS, MapType::Array, PORT_WORDS),
     shape::<u32, u64>(map::LEARNED_PORTS, MapType::Array, PORT_WORDS),
@@ -62,6 +62,8 @@ pub const SHAPES: [Shape; 12] = [
     shape::<EditsKey, Edits>(map::EDITS, MapType::Hash, 2 * size::SESSIONS),
     shape::<ExpectationKey, Expectation>(map::EXPECTATIONS, MapType::Hash, size::EXPECTATIONS),
     shape::<Tuple, Flow>(map::FLOWS, MapType::Hash, 2 * size::DATA_CONNECTIONS),
+    shape::<Addr, Addr>(map::ADVERTISED, MapType::Hash, size::ADVERTISED),
+    shape::<u32, u32>(map::PROGRAMS, MapType::ProgramArray, PROGRAM_INDICES),
     shape::<u32, u64>(
         map::COUNTERS,
         MapType::PerCpuArray,

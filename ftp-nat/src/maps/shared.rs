@@ -1,7 +1,7 @@
 //! Which types may be copied to and from the kernel byte by byte.
 
 use ftp_nat_common::{
-    addr::Tuple,
+    addr::{Addr, Tuple},
     layout::{Interface, Settings},
     pairing::{Candidate, PairingKey, Sighting},
     session::{EditsKey, HalfRef, Session},
@@ -30,6 +30,7 @@ macro_rules! shared {
 shared!(
     u32,
     u64,
+    Addr,
     Candidate,
     Edits,
     EditsKey,

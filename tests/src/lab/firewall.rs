@@ -112,7 +112,8 @@ pub fn counted(gateway: &Host, counter: &str) -> Result<u64> {
     packets(gateway, "filter", counter)
 }
 
-fn packets(gateway: &Host, table: &str, counter: &str) -> Result<u64> {
+/// Packets counted by a named counter of an `inet` table.
+pub fn packets(gateway: &Host, table: &str, counter: &str) -> Result<u64> {
     let text = gateway.run(&["nft", "-j", "list", "counter", "inet", table, counter])?;
     let json: serde_json::Value = serde_json::from_str(&text)?;
     let packets = json["nftables"].as_array().and_then(|list| {

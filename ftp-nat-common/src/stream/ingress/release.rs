@@ -82,7 +82,7 @@ fn announce(run: &mut Run, session: &mut Session, kind: Kind, env: &mut impl Env
         session.last_refusal = counter as u32 + 1;
         return false;
     }
-    run.text.begin(kind, &session.seen[role], said.delimiter);
+    run.text.begin(kind, &session.told[role], said.delimiter);
     let prefix = u32::from(session.line[role].prefix());
     let half = &session.half[role];
     let old_len = u32::from(half.held_len);
@@ -139,11 +139,11 @@ fn precede(text: &mut Text, half: &Half, prefix: u32) {
     text.precede(&half.held, prefix, len);
 }
 
-/// Whether far sees the end `role` as it is, and the port (`port_change` is 0)
-/// as near has it.
+/// Whether far is to be told of the end `role` as it is, and of the port
+/// (`port_change` is 0) as near has it.
 #[inline(never)]
 fn is_as_seen(session: &Session, role: usize, port_change: u16) -> bool {
-    session.real[role & 1] == session.seen[role & 1] && port_change == 0
+    session.real[role & 1] == session.told[role & 1] && port_change == 0
 }
 
 /// Whether the first `len` bytes are the same.

@@ -48,6 +48,7 @@ pub fn session(setting: &Setting) -> Session {
     session.seen[near] = Addr::from(setting.seen());
     session.real[far] = Addr::from(SERVER.ip(family));
     session.seen[far] = session.real[far];
+    session.told = session.seen;
     session.half[near] = Half::starting_at(Seq(setting.isn).plus(1));
     session.half[far] = Half::starting_at(Seq(ACK));
     if !setting.disarmed {
