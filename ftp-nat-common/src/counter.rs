@@ -36,6 +36,10 @@ counters! {
     PairingMismatches = "pairing_mismatches",
     /// New control connections not followed because the session table was full.
     SessionsTableFull = "sessions_table_full",
+    /// New control connections not followed because their client has as many as one may have.
+    SessionsSourceCap = "sessions_source_cap",
+    /// Packets of a control connection that came from the other side of the gateway than their sender is on; passed untouched.
+    WrongSide = "wrong_side",
     /// Connections to a control port that do not speak FTP; passed untouched.
     NotFtp = "not_ftp",
     /// Control connections that went over to TLS.
@@ -58,6 +62,8 @@ counters! {
     RefusedUnsolicited = "refused_unsolicited",
     /// Refused: the expectation table was full.
     RefusedTableFull = "refused_table_full",
+    /// Refused: as many announcements of the sender wait for their connection as one may have.
+    RefusedSourceCap = "refused_source_cap",
     /// Refused: no external port was free.
     RefusedNoPort = "refused_no_port",
     /// Passed: the line could not be parsed as an announcement.

@@ -1,7 +1,7 @@
 //! Names, sizes and settings of the maps: the contract between the object, the
 //! loader and what stays pinned when the loader is gone.
 
-use crate::addr::Addr;
+use crate::addr::{Addr, Domain};
 
 /// Changes whenever a key, a value or their meaning changes, so that a pinned
 /// map of another layout is refused and never misread.
@@ -47,6 +47,8 @@ pub mod map {
     /// Program array: the program of ingress, by [`super::program_index`], for
     /// egress to call with what ends on the gateway itself send.
     pub const PROGRAMS: &str = "PROGRAMS";
+    /// Hash from `SourceKey` to `Source`.
+    pub const SOURCES: &str = "SOURCES";
     /// Per-CPU array of `u64`, indexed by `Counter`.
     pub const COUNTERS: &str = "COUNTERS";
     /// Per-CPU array of one scratch value; never pinned.
@@ -69,6 +71,7 @@ pub mod map {
         FLOWS,
         ADVERTISED,
         PROGRAMS,
+        SOURCES,
         COUNTERS,
     ];
 }
@@ -102,6 +105,8 @@ pub mod size {
     pub const EXPECTATIONS: u32 = 65_536;
     /// Data connections; there are two flows each.
     pub const DATA_CONNECTIONS: u32 = 65_536;
+    /// Hosts that have a session or an expectation.
+    pub const SOURCES: u32 = SESSIONS + EXPECTATIONS;
     /// Interfaces.
     pub const INTERFACES: u32 = 1_024;
     /// Addresses that are announced as others.
@@ -147,7 +152,7 @@ pub const SETTING_DRAINING: u32 = 2;
 pub const SETTING_STACK: u32 = 4;
 /// Data connections that the stack forwards may exist: egress has to look for them.
 pub const SETTING_STACK_FLOWS: u32 = 8;
-/// Some interfaces are of another domain than 0.
+/// Some interfaces are of another domain than 0, or ports of a VRF.
 pub const SETTING_DOMAINS: u32 = 16;
 /// Some addresses are announced as others.
 pub const SETTING_ADVERTISE: u32 = 32;
@@ -176,7 +181,15 @@ pub struct Interface {
     pub addr_v4: Addr,
     /// The same for IPv6; a global address goes before a link-local one.
     pub addr_v6: Addr,
+    /// The network its hosts are in; 0 unless networks overlap.
+    pub domain: Domain,
+    /// The index of the VRF device it is a port of, 0 without one.
+    pub vrf: u32,
 }
+
+/// Bit of the domains that are VRFs; the others are the VRF device's index.
+/// Domains that were given a number don't have it.
+pub const DOMAIN_OF_VRF: Domain = 1 << 31;
 
 /// The interface faces the inside (`--lan`).
 pub const INTERFACE_LAN: u32 = 1;

@@ -14,6 +14,7 @@
 //! | [`line`] | the FTP line parser: what is an announcement, byte by byte |
 //! | [`stream`] | the control-stream engine: edits, replays, sequence mapping |
 //! | [`session`] | a control connection: two halves and what they share |
+//! | [`source`] | what one host has in the tables |
 //! | [`pairing`] | how the translation of a connection is learned |
 //! | [`translation`] | expectations (pinholes) and data flows |
 //! | [`counter`] | every counter, by name |
@@ -32,6 +33,7 @@ pub mod line;
 pub mod pairing;
 pub mod seq;
 pub mod session;
+pub mod source;
 pub mod stream;
 pub mod tcp;
 pub mod translation;

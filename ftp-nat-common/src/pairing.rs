@@ -31,8 +31,9 @@ pub struct Sighting {
     pub ip_id_window: u32,
     /// TCP payload length in bytes.
     pub payload_len: u32,
-    /// The value of the TCP timestamp option, 0 where there is none.
-    pub timestamp: u32,
+    /// What egress has in `skb->ingress_ifindex`: the interface, or the VRF
+    /// that it is a port of (`vrf_ip_rcv` of drivers/net/vrf.c).
+    pub arrival: u32,
     /// Two live tuples used the key: it teaches nothing.
     pub poisoned: u32,
 }
@@ -42,17 +43,20 @@ const _: () = assert!(size_of::<Sighting>() == 72);
 /// the two hooks.
 pub const SIGHTING_MAX_AGE_NS: u64 = 1_000_000_000;
 
-/// A client's SYN, seen at both hooks, that waits for its SYN-ACK, or another of
-/// its packets that waits for one of the server's. The key is
-/// the packet's tuple at egress, reversed: what ingress sees of the answer.
+/// What was learned of a connection that is no session yet.
+///
+/// The key of one in state [`SYN`], [`MIDWAY`] or [`MIDWAY_AT_LINE_END`] is the
+/// client's tuple at egress, reversed: what ingress sees of the server's answer.
+/// The key of one in state [`ANSWERED`] or [`REFUSED`] is `before`: what ingress
+/// sees of the client.
 #[repr(C)]
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Candidate {
-    /// The SYN's tuple before NAT.
+    /// The client's tuple before NAT.
     pub before: Tuple,
-    /// The SYN's tuple after NAT.
+    /// The client's tuple after NAT.
     pub after: Tuple,
-    /// When the SYN passed, in ns of the monotonic clock.
+    /// When it was made, in ns of the monotonic clock.
     pub at_ns: u64,
     /// The interface the client is behind.
     pub client_ifindex: u32,
@@ -60,17 +64,32 @@ pub struct Candidate {
     pub server_ifindex: u32,
     /// The client's initial sequence number.
     pub client_isn: u32,
-    /// What the client will send next, where the handshake was not seen.
+    /// The server's.
+    pub server_isn: u32,
+    /// What the client sends next: after a SYN, if the server takes its data.
     pub client_next: u32,
-    /// What the client has acknowledged, likewise.
+    /// What the server sends next, of one that is answered.
+    pub server_next: u32,
+    /// What the client has acknowledged, where the handshake was not seen.
     pub client_ack: u32,
-    /// [`MIDWAY`], or [`MIDWAY_AT_LINE_END`]; 0 after a SYN.
-    pub midway: u32,
+    /// One of [`SYN`] and the others.
+    pub state: u32,
 }
 
-/// The handshake was not seen; a later packet of the client's made the candidate.
+/// The client's SYN was seen at both hooks.
+pub const SYN: u32 = 0;
+/// The handshake was not seen; a later packet of the client's was, at both hooks.
 pub const MIDWAY: u32 = 1;
 /// The same, and the packet ended with the end of a line.
 pub const MIDWAY_AT_LINE_END: u32 = 2;
+/// The SYN-ACK was seen at both hooks too, and fits the SYN: the client's ACK
+/// of it makes a session.
+pub const ANSWERED: u32 = 3;
+/// There was no room for the session: it is not followed.
+pub const REFUSED: u32 = 4;
 
-const _: () = assert!(size_of::<Candidate>() == 112);
+/// A handshake that isn't complete after this long isn't any more: Linux sends
+/// a SYN-ACK for the last time after 31 s, and gives up after 63.
+pub const HANDSHAKE_MAX_AGE_NS: u64 = 64 * SIGHTING_MAX_AGE_NS;
+
+const _: () = assert!(size_of::<Candidate>() == 120);

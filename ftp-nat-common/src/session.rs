@@ -5,6 +5,7 @@ use crate::{
     addr::{Addr, Domain, Port, Tuple},
     line::{Line, Requests},
     stream::Half,
+    translation::ExpectationKey,
 };
 
 /// Index of an end: the client.
@@ -68,8 +69,8 @@ pub struct Session {
     pub seen_port: [Port; 2],
     /// The interfaces the ends are behind; 0 for one on the gateway itself.
     pub ifindex: [u32; 2],
-    /// See [`Domain`].
-    pub domain: Domain,
+    /// The networks that the ends are in, see [`Domain`].
+    pub domain: [Domain; 2],
     /// Announcements rewritten or pinned, by either end.
     pub announcements: u32,
     /// Announcements refused or passed unparsed.
@@ -88,6 +89,9 @@ pub struct Session {
     pub expect_role: u16,
     /// The ends' initial sequence numbers.
     pub isn: [u32; 2],
+    /// 1 once a new handshake between the same ends was answered: its end makes
+    /// another session, which takes the place of this one.
+    pub replaced: u32,
     /// Zero.
     pub _pad: u32,
     /// Requests that wait for their replies.
@@ -99,6 +103,7 @@ pub struct Session {
 }
 
 /// Views are exact inverses and the handshake is complete: may open pinholes.
+/// All sessions that the kernel side makes are trusted from the start.
 pub const SESSION_TRUSTED: u32 = 1;
 /// The server's greeting was a 1xx or 2xx reply.
 pub const SESSION_GREETED: u32 = 2;
@@ -124,8 +129,8 @@ pub const SESSION_LOCAL_SERVER: u32 = 1024;
 /// How long an idle control connection is followed (RFC 5382 REQ-5: at least
 /// 2 h 4 min; a control connection idles while a long transfer runs).
 pub const SESSION_IDLE_NS: u64 = 24 * 3600 * crate::translation::SECOND;
-/// How long a session whose handshake did not complete is kept.
-pub const SESSION_TRANSITORY_NS: u64 = 245 * crate::translation::SECOND;
+/// Expectations of a session that can be pending at a time.
+pub const PENDING_MAX: usize = 1;
 /// How long a finished session is kept, for retransmissions of its end (RFC 7857
 /// section 2.2 has 4 minutes after a RST).
 pub const SESSION_FINISHED_NS: u64 = 245 * crate::translation::SECOND;
@@ -141,7 +146,20 @@ impl Session {
             dst: self.seen[other],
             sport: self.real_port[role],
             dport: self.seen_port[other],
-            domain: self.domain,
+            domain: self.domain[role],
+        }
+    }
+
+    /// Where the `n`th pending expectation waits; its port is 0 if there is
+    /// none. It may be another session's by now.
+    #[inline(always)]
+    pub const fn expectation(&self, n: usize) -> ExpectationKey {
+        let _ = n;
+        ExpectationKey {
+            addr: self.expect_addr,
+            port: self.expect_port,
+            _pad: 0,
+            domain: self.domain[1 - (self.expect_role as usize & 1)],
         }
     }
 
@@ -151,8 +169,6 @@ impl Session {
         let fins = SESSION_FIN | SESSION_FIN_SERVER;
         if self.flags & SESSION_RST != 0 || self.flags & fins == fins {
             SESSION_FINISHED_NS
-        } else if self.flags & SESSION_TRUSTED == 0 {
-            SESSION_TRANSITORY_NS
         } else {
             SESSION_IDLE_NS
         }

@@ -1,7 +1,10 @@
 //! Expectations (the pending data-channel translations) and flows (the
 //! established ones).
 
-use crate::addr::{Addr, Domain, Port, Tuple};
+use crate::{
+    addr::{Addr, Domain, Port, Tuple},
+    source::SourceKey,
+};
 
 /// Where a data connection is expected: the public end of an announcement.
 #[repr(C)]
@@ -13,7 +16,7 @@ pub struct ExpectationKey {
     pub port: Port,
     /// Zero.
     pub _pad: u16,
-    /// See [`Domain`].
+    /// The network that the far end is in, see [`Domain`].
     pub domain: Domain,
 }
 const _: () = assert!(size_of::<ExpectationKey>() == 24);
@@ -45,8 +48,23 @@ pub struct Expectation {
     pub role: u8,
     /// Bits of `EXPECT_*`.
     pub flags: u32,
+    /// The network that `near` is in.
+    pub near_domain: Domain,
+    /// Zero.
+    pub _pad: u32,
 }
-const _: () = assert!(size_of::<Expectation>() == 80);
+const _: () = assert!(size_of::<Expectation>() == 88);
+
+impl Expectation {
+    /// The host that announced it.
+    #[inline(always)]
+    pub const fn source(&self) -> SourceKey {
+        SourceKey {
+            addr: self.near,
+            domain: self.near_domain,
+        }
+    }
+}
 
 /// Hosts on the announcer's own interface may use the expectation too (hairpin),
 /// if that interface is an inside one.
@@ -118,8 +136,8 @@ pub struct Flow {
     pub bytes: u64,
     /// The session the flow belongs to.
     pub session: u64,
-    /// The packet's tuple after translation. Its reverse is the key of the
-    /// other direction's flow.
+    /// The packet's tuple after translation, with the domain of the interface
+    /// it leaves by. Its reverse is the key of the other direction's flow.
     pub to: Tuple,
     /// The interface the packet leaves by.
     pub out_ifindex: u32,

@@ -10,6 +10,7 @@
 //! | [`learn`] | learning a connection's translation from both hooks |
 //! | [`control`] | segments of control connections: edits, sequence numbers, acks |
 //! | [`reclaim`] | making room in full tables |
+//! | [`sources`] | how much of them one host has |
 //! | [`log`] | the log for people |
 //! | [`data`] | data connections: expectations, flows, forwarding, ICMP |
 //! | [`local`] | clients and servers on the gateway itself |
@@ -27,6 +28,7 @@ mod maps;
 mod options;
 mod packet;
 mod reclaim;
+mod sources;
 mod sums;
 mod sync;
 

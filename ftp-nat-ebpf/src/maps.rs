@@ -6,11 +6,14 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray},
 };
 use ftp_nat_common::{
-    addr::{Addr, Port, Tuple},
+    addr::{Addr, Domain, Port, Tuple},
     counter::Counter,
-    layout::{Interface, PORT_WORDS, PROGRAM_INDICES, Settings, size},
+    layout::{
+        INTERFACE_LAN, Interface, PORT_WORDS, PROGRAM_INDICES, SETTING_DOMAINS, Settings, size,
+    },
     pairing::{Candidate, PairingKey, Sighting},
     session::{EditsKey, HalfRef, Session},
+    source::{Source, SourceKey},
     stream::{
         Edits,
         ingress::{Run, Segment},
@@ -23,6 +26,7 @@ use crate::{
     data::Route,
     options::Found,
     packet::Headers,
+    reclaim::Walk,
     sync,
 };
 
@@ -62,6 +66,9 @@ pub static ADVERTISED: HashMap<Addr, Addr> =
 #[map]
 pub static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(PROGRAM_INDICES, 0);
 #[map]
+pub static SOURCES: HashMap<SourceKey, Source> =
+    HashMap::with_max_entries(size::SOURCES, BPF_F_NO_PREALLOC);
+#[map]
 pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::ALL.len() as u32, 0);
 #[map]
 pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
@@ -89,12 +96,16 @@ pub struct Scratch {
     pub glue: Glue,
     /// Egress called the program of ingress with the current packet.
     pub from_egress: u32,
-    /// When this CPU last made room in a full table, in ns.
-    pub reclaimed_ns: u64,
+    /// A way through a table.
+    pub walk: Walk,
     /// The way out of the current packet.
     pub route: Route,
     /// The connection that a session is being made of.
     pub candidate: Candidate,
+    /// The expectation that a data connection came for.
+    pub expected: Expectation,
+    /// A tuple that is a key.
+    pub key: Tuple,
     /// A new session on its way into its map, or a copy to go back to.
     pub session: Session,
     /// The outstanding edits of the half that is worked on.
@@ -132,6 +143,60 @@ pub fn count_raw(counter: u32) {
 #[inline(always)]
 pub fn settings() -> Settings {
     SETTINGS.get(0).copied().unwrap_or_default()
+}
+
+/// Whether interfaces of several domains, or of VRFs, are there.
+#[inline(always)]
+fn has_domains() -> bool {
+    match SETTINGS.get(0) {
+        Some(settings) => settings.flags & SETTING_DOMAINS != 0,
+        None => false,
+    }
+}
+
+/// The network that hosts behind the interface are in. It costs a look-up only
+/// where there are several.
+#[inline(never)]
+pub fn domain(ifindex: u32) -> Domain {
+    if !has_domains() {
+        return 0;
+    }
+    // SAFETY: read at once.
+    match unsafe { INTERFACES.get(ifindex) } {
+        Some(interface) => interface.domain,
+        None => 0,
+    }
+}
+
+/// The interface that egress is told a packet came in by.
+#[inline(never)]
+pub fn arrival(ifindex: u32) -> u32 {
+    if !has_domains() {
+        return ifindex;
+    }
+    // SAFETY: read at once.
+    match unsafe { INTERFACES.get(ifindex) } {
+        Some(interface) if interface.vrf != 0 => interface.vrf,
+        _ => ifindex,
+    }
+}
+
+/// The interface isn't one of ours (any more).
+pub const SIDE_UNKNOWN: u32 = 0;
+/// It faces the inside.
+pub const SIDE_INSIDE: u32 = 1;
+/// It faces the outside.
+pub const SIDE_OUTSIDE: u32 = 2;
+
+/// What the interface faces: one of `SIDE_*`.
+#[inline(never)]
+pub fn side(ifindex: u32) -> u32 {
+    // SAFETY: read at once.
+    match unsafe { INTERFACES.get(ifindex) } {
+        Some(interface) if interface.flags & INTERFACE_LAN != 0 => SIDE_INSIDE,
+        Some(_) => SIDE_OUTSIDE,
+        None => SIDE_UNKNOWN,
+    }
 }
 
 #[inline(always)]

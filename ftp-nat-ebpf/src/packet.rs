@@ -10,7 +10,7 @@ use ftp_nat_common::{
 };
 use network_types::ip::IpProto;
 
-use crate::maps::{count, scratch};
+use crate::maps::{count, domain, scratch};
 
 /// Bytes before the IP header: 14, or 0 on devices without an Ethernet header.
 /// Set by the loader.
@@ -324,7 +324,7 @@ impl Packet {
         }
         h.tuple.sport = Port(tcp.sport);
         h.tuple.dport = Port(tcp.dport);
-        h.tuple.domain = 0;
+        h.tuple.domain = domain(self.ifindex());
         h.seq = u32::from_be(tcp.seq);
         h.ack = u32::from_be(tcp.ack);
         h.flags = tcp.flags;

@@ -6,39 +6,58 @@ use core::ffi::c_void;
 use aya_ebpf::helpers::bpf_for_each_map_elem;
 use ftp_nat_common::{
     addr::Tuple,
-    session::{CLIENT, EditsKey, SERVER, Session},
-    translation::Flow,
+    counter::Counter,
+    session::{CLIENT, EditsKey, PENDING_MAX, SERVER, Session},
+    source::{SourceKey, what},
+    translation::{Expectation, ExpectationKey, Flow},
 };
 
 use crate::{
     data::flow_is_over,
     learn,
-    maps::{EDITS, FLOWS, HALVES, SESSIONS, scratch},
+    maps::{EDITS, EXPECTATIONS, FLOWS, HALVES, SESSIONS, SETTINGS, Scratch, count, scratch},
+    sources,
 };
 
 /// A table is swept by a CPU no more often than this: it takes milliseconds.
 const PAUSE_NS: u64 = 1_000_000_000;
 
-/// Whether this CPU may sweep now.
+/// A way through a table.
+#[repr(C)]
+pub struct Walk {
+    /// The host whose entries are counted.
+    pub key: SourceKey,
+    /// How many there were.
+    found: i32,
+    /// When this CPU last went through `FLOWS`, `SESSIONS` and `EXPECTATIONS`.
+    last_ns: [u64; 3],
+}
+
+const OF_FLOWS: usize = 0;
+const OF_SESSIONS: usize = 1;
+const OF_EXPECTATIONS: usize = 2;
+
+/// The table was gone through a moment ago.
+const NOT_DUE: i32 = -1;
+
+/// Whether this CPU may go through the table now.
 #[inline(always)]
-fn is_due() -> bool {
-    let Some(scratch) = scratch() else {
-        return false;
-    };
+fn is_due(walk: &mut Walk, table: usize) -> bool {
     let now = learn::now();
-    // SAFETY: this CPU's own memory.
-    let last = unsafe { &mut (*scratch).reclaimed_ns };
-    if now.wrapping_sub(*last) < PAUSE_NS {
+    if now.wrapping_sub(walk.last_ns[table]) < PAUSE_NS {
         return false;
     }
-    *last = now;
+    walk.last_ns[table] = now;
+    walk.found = 0;
     true
 }
 
 /// Removes flows that are over.
 #[inline(never)]
 pub fn flows() -> u32 {
-    if !is_due() {
+    let Some(scratch) = scratch() else { return 0 };
+    // SAFETY: this CPU's own memory.
+    if !is_due(unsafe { &mut (*scratch).walk }, OF_FLOWS) {
         return 0;
     }
     // SAFETY: the callback takes what the helper gives for this map.
@@ -62,53 +81,167 @@ extern "C" fn flow(_map: *mut c_void, key: *mut c_void, value: *mut c_void, _: *
     0
 }
 
-/// Removes sessions that are over, with all that belongs to them.
+/// Removes sessions that are over, with all that belongs to them. Gives how
+/// many of `walk.key` there are, or [`NOT_DUE`].
 #[inline(never)]
-pub fn sessions() -> u32 {
-    if !is_due() {
-        return 0;
-    }
-    // SAFETY: the callback takes what the helper gives for this map.
+pub fn sessions(scratch: *mut Scratch) -> i32 {
+    // SAFETY: this CPU's own memory.
+    let walk = unsafe { &raw mut (*scratch).walk };
+    // SAFETY: as above; the callback takes what the helper gives for this map.
     unsafe {
+        if !is_due(&mut *walk, OF_SESSIONS) {
+            return NOT_DUE;
+        }
         bpf_for_each_map_elem(
             (&raw const SESSIONS).cast_mut().cast(),
             session as *mut c_void,
             core::ptr::null_mut(),
             0,
-        ) as u32
+        );
+        (&raw const (*walk).found).read_volatile()
     }
 }
 
 extern "C" fn session(
+    _map: *mut c_void,
+    _key: *mut c_void,
+    value: *mut c_void,
+    _: *mut c_void,
+) -> i64 {
+    // SAFETY: a value of the map, valid during the callback.
+    let session = unsafe { &*value.cast::<Session>() };
+    if session.expired(learn::now()) {
+        forget(session);
+    } else {
+        note(&session.real[CLIENT], session.domain[CLIENT]);
+    }
+    0
+}
+
+/// Removes expectations that are over. Gives how many of `walk.key` there are,
+/// or [`NOT_DUE`].
+#[inline(never)]
+pub fn expectations(scratch: *mut Scratch) -> i32 {
+    // SAFETY: this CPU's own memory.
+    let walk = unsafe { &raw mut (*scratch).walk };
+    // SAFETY: as above; the callback takes what the helper gives for this map.
+    unsafe {
+        if !is_due(&mut *walk, OF_EXPECTATIONS) {
+            return NOT_DUE;
+        }
+        bpf_for_each_map_elem(
+            (&raw const EXPECTATIONS).cast_mut().cast(),
+            expectation as *mut c_void,
+            core::ptr::null_mut(),
+            0,
+        );
+        (&raw const (*walk).found).read_volatile()
+    }
+}
+
+extern "C" fn expectation(
     _map: *mut c_void,
     key: *mut c_void,
     value: *mut c_void,
     _: *mut c_void,
 ) -> i64 {
     // SAFETY: key and value of the map, valid during the callback.
-    let (key, session) = unsafe { (&*key.cast::<u64>(), &*value.cast::<Session>()) };
-    if session.expired(learn::now()) {
-        forget(session, CLIENT);
-        forget(session, SERVER);
-        let _ = SESSIONS.remove(key);
+    let (key, expected) = unsafe {
+        (
+            &*key.cast::<ExpectationKey>(),
+            &*value.cast::<Expectation>(),
+        )
+    };
+    let timeout = match SETTINGS.get(0) {
+        Some(settings) => settings.expect_timeout_ns,
+        None => 0,
+    };
+    let now = learn::now();
+    if now > expected.made_ns && now - expected.made_ns > timeout {
+        let near = expected.source();
+        if EXPECTATIONS.remove(key).is_ok() {
+            sources::give(&near, what::EXPECTATIONS);
+        }
+    } else {
+        note(&expected.near, expected.near_domain);
     }
     0
 }
 
+/// Counts an entry of a host's, if that is the one that is counted.
 #[inline(never)]
-fn forget(session: &Session, role: usize) {
+fn note(addr: &ftp_nat_common::addr::Addr, domain: u32) {
+    let Some(scratch) = scratch() else { return };
+    // SAFETY: this CPU's own memory.
+    let walk = unsafe { &mut (*scratch).walk };
+    if walk.key.addr == *addr && walk.key.domain == domain {
+        walk.found += 1;
+    }
+}
+
+/// Removes a session, whose connection a new one takes the place of.
+#[inline(never)]
+pub fn close(id: u64) {
+    if let Some(session) = SESSIONS.get_ptr(id) {
+        // SAFETY: a live map value.
+        forget(unsafe { &*session });
+    }
+}
+
+/// Removes a session and all that belongs to it. What is removed may be
+/// another entry the next moment, so all that is needed of it is read before.
+#[inline(always)]
+fn forget(session: &Session) {
+    let id = session.id;
+    forget_half(session, CLIENT);
+    forget_half(session, SERVER);
+    let mut n = 0;
+    while n < PENDING_MAX {
+        let key = session.expectation(n);
+        if key.port.0 != 0 {
+            withdraw(&key, id);
+        }
+        n += 1;
+    }
+    let client = SourceKey {
+        addr: session.real[CLIENT],
+        domain: session.domain[CLIENT],
+    };
+    // Of several CPUs, the one that removes it counts it.
+    if SESSIONS.remove(id).is_ok() {
+        sources::give(&client, what::SESSIONS);
+    }
+}
+
+/// Withdraws an expectation, if it is still the session's.
+#[inline(always)]
+fn withdraw(key: &ExpectationKey, session: u64) {
+    let Some(found) = EXPECTATIONS.get_ptr(key) else {
+        return;
+    };
+    // SAFETY: a live map value, read before it is removed.
+    let (owner, near) = unsafe { ((*found).session, (*found).source()) };
+    if owner == session && EXPECTATIONS.remove(key).is_ok() {
+        sources::give(&near, what::EXPECTATIONS);
+        count(Counter::ExpectationsWithdrawn);
+    }
+}
+
+#[inline(never)]
+fn forget_half(session: &Session, role: usize) {
+    let id = session.id;
     let _ = EDITS.remove(EditsKey {
-        session: session.id,
+        session: id,
         role: role as u32,
         _pad: 0,
     });
     let key = session.half_key(role);
     // SAFETY: read at once.
-    let own = match unsafe { HALVES.get(key) } {
-        Some(half) => half.session == session.id,
+    let own = match unsafe { HALVES.get(&key) } {
+        Some(half) => half.session == id,
         None => false,
     };
     if own {
-        let _ = HALVES.remove(key);
+        let _ = HALVES.remove(&key);
     }
 }

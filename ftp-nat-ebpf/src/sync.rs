@@ -67,3 +67,13 @@ pub unsafe fn unlock(lock: *mut u32) {
     // SAFETY: as the caller promises.
     unsafe { atomic_xchg::<u32, SEQ_CST>(lock, 0) };
 }
+
+/// Adds, and gives what it was before.
+///
+/// # Safety
+/// `word` points to a live map value.
+#[inline(always)]
+pub unsafe fn add_i32(word: *mut i32, n: i32) -> i32 {
+    // SAFETY: as the caller promises.
+    unsafe { atomic_xadd::<i32, i32, SEQ_CST>(word, n) }
+}

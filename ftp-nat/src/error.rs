@@ -44,6 +44,24 @@ pub enum Error {
         /// The interface.
         name: String,
     },
+    /// A domain is no number and no VRF.
+    #[error("no domain {name}: name a VRF device, or a number from 0 to 2147483647 of your choice")]
+    NoSuchDomain {
+        /// What was given.
+        name: String,
+    },
+    /// A domain was given for an interface that isn't used.
+    #[error("--domain names interface {name}, which is neither a --wan nor a --lan")]
+    DomainOfOther {
+        /// The interface.
+        name: String,
+    },
+    /// Two domains were given for an interface.
+    #[error("interface {name} is given two domains: it can be in one only")]
+    DomainTwice {
+        /// The interface.
+        name: String,
+    },
     /// Two named interfaces lie on top of each other.
     #[error(
         "interface {upper} lies on top of {lower} ({upper} is its bridge, bond, VRF or VLAN), so every \

@@ -10,6 +10,7 @@ use ftp_nat_common::{
     layout::{SETTING_DRAINING, SETTING_HAIRPIN},
     line::text::port_of_length,
     session::{SESSION_LOCAL, Session},
+    source::{SourceKey, what},
     stream::Environment,
     translation::{
         EXPECT_FROM_LOCAL, EXPECT_HAIRPIN, EXPECT_LOCAL, Expectation, ExpectationKey, Kind,
@@ -18,7 +19,8 @@ use ftp_nat_common::{
 
 use crate::{
     learn,
-    maps::{CREATE, EXPECTATIONS, count, is_control_port, settings},
+    maps::{CREATE, EXPECTATIONS, Scratch, count, is_control_port, settings},
+    sources,
 };
 
 /// Ports that are tried before an announcement is given up.
@@ -35,6 +37,10 @@ pub struct Glue {
     /// The pending expectation, if its port isn't 0.
     pending: ExpectationKey,
     pending_role: u32,
+    /// The announcer.
+    source: SourceKey,
+    /// The announcer of an expectation that is being removed.
+    removed: SourceKey,
     role: u32,
     port_first: u32,
     port_last: u32,
@@ -70,12 +76,22 @@ impl Glue {
             | flag(local(other), EXPECT_FROM_LOCAL);
         self.key.addr = s.seen[role];
         self.key._pad = 0;
-        self.key.domain = s.domain;
-        self.pending.addr = s.expect_addr;
-        self.pending.port = s.expect_port;
-        self.pending._pad = 0;
-        self.pending.domain = s.domain;
+        self.key.domain = s.domain[other];
+        self.template.near_domain = s.domain[role];
+        self.template._pad = 0;
+        self.source.addr = s.real[role];
+        self.source.domain = s.domain[role];
+        self.pending = s.expectation(0);
         self.pending_role = u32::from(s.expect_role);
+    }
+
+    /// Counts the announcer's expectations anew if it has as many as it may
+    /// have. Here, because the engine that asks for one is too deep in calls.
+    #[inline(always)]
+    pub fn recount(&self, scratch: *mut Scratch) {
+        // SAFETY: this CPU's own memory.
+        unsafe { (*scratch).walk.key = self.source };
+        sources::recount(scratch, what::EXPECTATIONS);
     }
 
     /// Writes back what is pending now.
@@ -92,16 +108,35 @@ impl Glue {
         if self.pending.port.0 == 0 {
             return;
         }
-        // SAFETY: read at once.
-        let own = match unsafe { EXPECTATIONS.get(&self.pending) } {
-            Some(e) => e.session == self.template.session,
-            None => false,
-        };
-        if own && EXPECTATIONS.remove(&self.pending).is_ok() {
-            count(Counter::ExpectationsWithdrawn);
+        if let Some(found) = EXPECTATIONS.get_ptr(&self.pending) {
+            // SAFETY: a live map value, read before it is removed.
+            let owner = unsafe {
+                note(&mut self.removed, found);
+                (*found).session
+            };
+            if owner == self.template.session && EXPECTATIONS.remove(&self.pending).is_ok() {
+                sources::give(&self.removed, what::EXPECTATIONS);
+                count(Counter::ExpectationsWithdrawn);
+            }
         }
         self.pending.port = Port(0);
     }
+}
+
+/// Notes whose an expectation is. Word by word: the compiler would call a
+/// function to move the whole, and there is no room for one more call.
+///
+/// # Safety
+/// `from` points to a live map value.
+#[inline(always)]
+unsafe fn note(to: &mut SourceKey, from: *const Expectation) {
+    // SAFETY: as the caller promises.
+    let ([a, b, c, d], domain) = unsafe { ((*from).near.0, (*from).near_domain) };
+    to.addr.0[0] = a;
+    to.addr.0[1] = b;
+    to.addr.0[2] = c;
+    to.addr.0[3] = d;
+    to.domain = domain;
 }
 
 /// The engine's surroundings during one call. The context pointer can't be kept
@@ -142,6 +177,20 @@ fn expect(skb: *mut __sk_buff, glue: &mut Glue, kind: u32, near_port: u16, text_
     glue.template.kind = kind as u8;
     glue.template.near_port = Port::new(near_port);
     glue.text_len = text_len;
+    if sources::take(&glue.source, what::EXPECTATIONS) == 0 {
+        count(Counter::RefusedSourceCap);
+        return 0;
+    }
+    let port = try_ports(skb, glue);
+    if port == 0 {
+        sources::give(&glue.source, what::EXPECTATIONS);
+    }
+    port
+}
+
+/// Tries one port after the other.
+#[inline(always)]
+fn try_ports(skb: *mut __sk_buff, glue: &mut Glue) -> u32 {
     let mut n = 0;
     while n < TRIES {
         choose(glue, n);
@@ -210,15 +259,20 @@ fn is_taken(skb: *mut __sk_buff, glue: &Glue) -> bool {
 /// Tries the key's port.
 #[inline(never)]
 fn attempt(glue: &mut Glue) -> u32 {
-    // SAFETY: read at once.
-    if let Some(old) = unsafe { EXPECTATIONS.get(&glue.key) } {
+    if let Some(found) = EXPECTATIONS.get_ptr(&glue.key) {
+        // SAFETY: a live map value.
+        let old = unsafe { &*found };
+        // SAFETY: as above.
+        unsafe { note(&mut glue.removed, found) };
         let age = glue.template.made_ns.wrapping_sub(old.made_ns);
         // Near's own port: whoever waited for it, near announces it anew.
         let own = glue.template.near == glue.key.addr && old.near == glue.template.near;
         if age <= glue.timeout_ns && !own {
             return TAKEN;
         }
-        let _ = EXPECTATIONS.remove(&glue.key);
+        if EXPECTATIONS.remove(&glue.key).is_ok() {
+            sources::give(&glue.removed, what::EXPECTATIONS);
+        }
     }
     match EXPECTATIONS.insert(&glue.key, &glue.template, CREATE) {
         Ok(()) => MADE,

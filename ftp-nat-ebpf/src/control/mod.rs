@@ -20,11 +20,16 @@ mod parse;
 mod plan;
 mod segment;
 
-use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
+use aya_ebpf::{
+    bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC},
+    helpers::bpf_skb_load_bytes,
+};
 use ftp_nat_common::{
     addr::Tuple,
     counter::Counter,
+    line::text::TEXT_MAX,
     session::{HalfRef, SESSION_LOCAL, Session},
+    stream::ingress::OUTPUT_MAX,
     tcp::{clamped_mss, flag, option},
 };
 
@@ -34,9 +39,9 @@ pub use plan::Plan;
 
 use crate::{
     learn,
-    maps::{CANDIDATES, HALVES, SESSIONS, count, is_watched},
+    maps::{CANDIDATES, CHUNK, HALVES, SESSIONS, SIDE_UNKNOWN, count, is_watched, scratch, side},
     options,
-    packet::Packet,
+    packet::{Packet, bounded},
     sync,
 };
 
@@ -47,14 +52,15 @@ pub fn drop_for(counter: Counter) -> i32 {
     TC_ACT_SHOT as i32
 }
 
-/// The half whose key is `tuple`, with its session, locked.
+/// A half's session, its role, and the session's id.
+type Known = (*mut Session, usize, u64);
+
+/// Locks the session of a half.
 ///
-/// `Ok(None)`: there is none. `Err`: it can't be had just now.
+/// `Ok(false)`: it is gone. `Err`: it can't be had just now.
 #[inline(always)]
-fn lock_half(tuple: &Tuple) -> Result<Option<(*mut Session, usize)>, i32> {
-    let Some((session, role, id)) = half(tuple) else {
-        return Ok(None);
-    };
+fn lock(known: Known) -> Result<bool, i32> {
+    let (session, _, id) = known;
     // SAFETY: live map value.
     if !unsafe { sync::try_lock(&raw mut (*session).lock) } {
         return Err(drop_for(Counter::DroppedLockBusy));
@@ -64,14 +70,14 @@ fn lock_half(tuple: &Tuple) -> Result<Option<(*mut Session, usize)>, i32> {
         // The element was removed, and another session has it now.
         // SAFETY: live map value, locked above.
         unsafe { sync::unlock(&raw mut (*session).lock) };
-        return Ok(None);
+        return Ok(false);
     }
-    Ok(Some((session, role)))
+    Ok(true)
 }
 
-/// The half whose key is `tuple`, with its session and the session's id.
+/// The half whose key is `tuple`.
 #[inline(always)]
-fn half(tuple: &Tuple) -> Option<(*mut Session, usize, u64)> {
+fn half(tuple: &Tuple) -> Option<Known> {
     // SAFETY: copied at once.
     let half: HalfRef = unsafe { HALVES.get(tuple) }.copied()?;
     let session = SESSIONS.get_ptr_mut(half.session)?;
@@ -95,32 +101,45 @@ pub fn ingress(packet: Packet) -> i32 {
     if !checksum::is_right(packet) {
         return drop_for(Counter::DroppedBadChecksum);
     }
-    let (session, role) = match lock_half(&packet.tuple) {
-        Ok(Some(found)) => found,
-        Ok(None) => {
-            if packet.from_egress {
-                return TC_ACT_UNSPEC;
-            }
-            learn::sight_midway(packet);
-            return NOT_CONTROL;
-        }
-        Err(verdict) => return verdict,
+    let mut known = half(&packet.tuple);
+    let is_new = match known {
+        // SAFETY: a live map value.
+        Some((session, ..)) => unsafe { (*session).replaced != 0 },
+        None => true,
     };
-    let verdict = match local_end(packet, session, role as u32) {
+    if is_new && learn::complete(packet) != 0 {
+        known = half(&packet.tuple);
+    }
+    let Some(known) = known else {
+        wipe(packet);
+        if packet.from_egress {
+            return TC_ACT_UNSPEC;
+        }
+        learn::sight_midway(packet);
+        return NOT_CONTROL;
+    };
+    match lock(known) {
+        Ok(true) => {}
+        Ok(false) => return NOT_CONTROL,
+        Err(verdict) => return verdict,
+    }
+    let (session, role, _) = known;
+    let verdict = match whose(packet, session, role as u32) {
         GO_ON => segment::handle(&packet, session, role),
         PASS => TC_ACT_UNSPEC,
         _ => TC_ACT_SHOT as i32,
     };
     // SAFETY: live map value, locked above.
     unsafe { sync::unlock(&raw mut (*session).lock) };
+    wipe(packet);
     verdict
 }
 
-/// What the segment, of the end `role`, is to an end on the gateway itself.
-/// [`TC_ACT_UNSPEC`], and `GO_ON`, are told from each other as numbers, so that
-/// the verifier goes on from here once.
+/// Whether the segment is its end's, `role`, and what it is to an end on the
+/// gateway itself. [`TC_ACT_UNSPEC`], and `GO_ON`, are told from each other as
+/// numbers, so that the verifier goes on from here once.
 #[inline(never)]
-fn local_end(packet: Packet, session: *mut Session, role: u32) -> u32 {
+fn whose(packet: Packet, session: *mut Session, role: u32) -> u32 {
     // SAFETY: a live map value, locked by the caller.
     let flags = unsafe { (*session).flags };
     let own = flags >> (role & 1) & SESSION_LOCAL;
@@ -128,6 +147,9 @@ fn local_end(packet: Packet, session: *mut Session, role: u32) -> u32 {
     if packet.from_egress != (own != 0) {
         // Egress hands over what may be of a local end; and nobody else may
         // speak for one.
+        return PASS;
+    }
+    if own == 0 && !comes_from_near(packet, session, role as usize) {
         return PASS;
     }
     if other == 0 || packet.flags & flag::ACK == 0 {
@@ -147,6 +169,56 @@ const GO_ON: u32 = 0;
 const PASS: u32 = 1;
 /// It can't be had right.
 const DROP: u32 = 2;
+/// Whether a packet of a locked session came in on its near end's side of the
+/// gateway. Who is on the other side and takes on near's address isn't near.
+#[inline(always)]
+fn comes_from_near(packet: Packet, session: *mut Session, role: usize) -> bool {
+    // SAFETY: a live map value, locked by the caller.
+    let expected = unsafe { &mut (*session).ifindex[role & 1] };
+    let in_by = packet.ifindex();
+    if *expected == in_by {
+        return true;
+    }
+    match side(*expected) {
+        // It was removed, and perhaps made anew under another index.
+        SIDE_UNKNOWN => {
+            *expected = in_by;
+            true
+        }
+        // There may be several ways to near.
+        expected if expected == side(in_by) => true,
+        _ => {
+            count(Counter::WrongSide);
+            false
+        }
+    }
+}
+
+/// Forgets what was said in the packet: passwords are, and the memory can be
+/// read by whoever may read maps.
+#[inline(never)]
+fn wipe(packet: Packet) {
+    let Some(scratch) = scratch() else { return };
+    // SAFETY: this CPU's own memory.
+    let (chunk, run) = unsafe { (&raw mut (*scratch).chunk, &raw mut (*scratch).run) };
+    // No packet reaches so far: the helper fails, and clears what it was given
+    // (`bpf_skb_load_bytes` in net/core/filter.c). No loop does it faster.
+    const NOWHERE: u32 = u32::MAX;
+    // SAFETY: the lengths are those of the buffers, or less.
+    unsafe {
+        bpf_skb_load_bytes(packet.skb.cast(), NOWHERE, chunk.cast(), CHUNK as u32);
+        let len = packet.payload_len() + TEXT_MAX as u32;
+        let len = bounded(len.min(OUTPUT_MAX as u32 - 1), OUTPUT_MAX as u32 - 1);
+        if len != 0 {
+            bpf_skb_load_bytes(
+                packet.skb.cast(),
+                NOWHERE,
+                (&raw mut (*run).out).cast(),
+                len,
+            );
+        }
+    }
+}
 
 /// SYN and SYN-ACK: noted for learning, and their MSS made smaller, because a
 /// text that was held back is added to the segment that follows it.
@@ -178,11 +250,15 @@ pub fn egress(packet: Packet) -> i32 {
     if packet.flags & flag::ACK == 0 || packet.flags & flag::SYN != 0 {
         return TC_ACT_UNSPEC;
     }
-    let (session, role) = match lock_half(&packet.tuple.reversed()) {
-        Ok(Some(found)) => found,
-        Ok(None) => return TC_ACT_UNSPEC,
-        Err(verdict) => return verdict,
+    let Some(known) = half(&packet.tuple.reversed()) else {
+        return TC_ACT_UNSPEC;
     };
+    match lock(known) {
+        Ok(true) => {}
+        Ok(false) => return TC_ACT_UNSPEC,
+        Err(verdict) => return verdict,
+    }
+    let (session, role, _) = known;
     let verdict = ack::handle(&packet, session, role);
     // SAFETY: live map value, locked above.
     unsafe { sync::unlock(&raw mut (*session).lock) };

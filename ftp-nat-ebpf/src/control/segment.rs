@@ -9,9 +9,7 @@ use ftp_nat_common::{
     counter::Counter,
     line::text::TEXT_MAX,
     seq::Seq,
-    session::{
-        CLIENT, SERVER, SESSION_FIN, SESSION_FIN_SERVER, SESSION_RST, SESSION_TRUSTED, Session,
-    },
+    session::{SESSION_FIN, SESSION_FIN_SERVER, SESSION_RST, Session},
     stream::{
         HALF_FIN,
         ingress::{OUTPUT_MAX, Segment},
@@ -79,6 +77,7 @@ fn decide(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u3
     // SAFETY: this CPU's own memory.
     let glue = unsafe { &mut (*scratch).glue };
     glue.begin(s, role);
+    glue.recount(scratch);
     parse::run(packet, scratch, session);
     glue.end(s);
     if packet.flags & flag::URG != 0 {
@@ -132,18 +131,9 @@ fn place_urgent(packet: Packet, scratch: *mut Scratch, s: &Session) {
     };
 }
 
-/// The handshake's end, FIN and RST.
+/// RST; a FIN is the engine's.
 #[inline(always)]
 fn follow_state(packet: &Packet, s: &mut Session, role: usize) {
-    if s.flags & SESSION_TRUSTED == 0
-        && role == CLIENT
-        && packet.flags & (flag::ACK | flag::RST) == flag::ACK
-        && Seq(packet.seq) == s.half[CLIENT].in_nxt
-        && !Seq(packet.ack).before(Seq(s.isn[SERVER]).plus(1))
-    {
-        s.flags |= SESSION_TRUSTED;
-        count(Counter::SessionsTrusted);
-    }
     let half = &s.half[role & 1];
     // Exact, as far's own check is (RFC 5961 section 3.2): nobody who can't see
     // the connection ends it.

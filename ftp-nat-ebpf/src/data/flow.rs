@@ -4,8 +4,8 @@
 use ftp_nat_common::{
     addr::Tuple,
     counter::Counter,
-    layout::INTERFACE_LAN,
     session::Session,
+    source::what,
     tcp::flag,
     translation::{
         EXPECT_FROM_LOCAL, EXPECT_HAIRPIN, EXPECT_LOCAL, Expectation, ExpectationKey,
@@ -14,9 +14,11 @@ use ftp_nat_common::{
 };
 
 use crate::{
-    maps::{CREATE, EXPECTATIONS, FLOWS, INTERFACES, REPLACE, SESSIONS, count, settings},
+    maps::{
+        CREATE, EXPECTATIONS, FLOWS, REPLACE, SESSIONS, SIDE_INSIDE, count, scratch, settings, side,
+    },
     packet::Packet,
-    sync,
+    sources, sync,
 };
 
 /// Nothing was expected of this SYN.
@@ -32,18 +34,31 @@ pub const LOCAL: u32 = 3;
 #[inline(never)]
 pub fn open(packet: Packet, now: u64) -> u32 {
     let packet = &packet;
-    let key = ExpectationKey {
+    let mut key = ExpectationKey {
         addr: packet.tuple.dst,
         port: packet.tuple.dport,
         _pad: 0,
         domain: packet.tuple.domain,
     };
-    // SAFETY: copied at once.
-    let Some(expected) = (unsafe { EXPECTATIONS.get(key) }).copied() else {
+    let mut found = EXPECTATIONS.get_ptr(&key);
+    if found.is_none() && key.domain != 0 {
+        // A connection back from inside (hairpin): expected outside.
+        key.domain = 0;
+        found = EXPECTATIONS.get_ptr(&key);
+    }
+    let Some(found) = found else { return NONE };
+    let Some(scratch) = scratch() else {
         return NONE;
     };
+    // SAFETY: a live map value, copied at once, and this CPU's own memory.
+    let expected = unsafe {
+        (*scratch).expected = *found;
+        &(*scratch).expected
+    };
     if now.wrapping_sub(expected.made_ns) > settings().expect_timeout_ns && now > expected.made_ns {
-        let _ = EXPECTATIONS.remove(key);
+        if EXPECTATIONS.remove(&key).is_ok() {
+            give(expected);
+        }
         return NONE;
     }
     let from_far = packet.tuple.src == expected.far_real;
@@ -62,39 +77,52 @@ pub fn open(packet: Packet, now: u64) -> u32 {
         count(Counter::RefusedDataSource);
         return NONE;
     }
+    // Replies leave the way their control connection does, or a second WAN
+    // could be picked; an inside host is reached the way it came.
+    let back_by = if from_far {
+        expected.far_ifindex
+    } else {
+        expected.near_ifindex
+    };
     // One SYN only: of two CPUs one removes it.
-    if EXPECTATIONS.remove(key).is_err() {
+    if EXPECTATIONS.remove(&key).is_err() {
         return NONE;
     }
     if expected.flags & EXPECT_LOCAL != 0 {
+        give(expected);
         count(Counter::ExpectationsUsed);
-        came(&expected);
+        came(expected);
         return LOCAL;
     }
-    if make_pair(packet, &expected, from_far, now) {
+    if make_pair(packet, expected, back_by, now) {
+        give(expected);
         return MADE;
     }
-    let _ = EXPECTATIONS.insert(key, expected, CREATE);
+    if EXPECTATIONS.insert(&key, expected, CREATE).is_err() {
+        give(expected);
+    }
     FULL
+}
+
+/// The announcer has one less that waits.
+#[inline(always)]
+fn give(expected: &Expectation) {
+    sources::give(&expected.source(), what::EXPECTATIONS);
 }
 
 #[inline(always)]
 fn is_inside(ifindex: u32) -> bool {
-    // SAFETY: read at once.
-    match unsafe { INTERFACES.get(ifindex) } {
-        Some(interface) => interface.flags & INTERFACE_LAN != 0,
-        None => false,
-    }
+    side(ifindex) == SIDE_INSIDE
 }
 
 #[inline(always)]
-fn make_pair(packet: &Packet, expected: &Expectation, from_far: bool, now: u64) -> bool {
+fn make_pair(packet: &Packet, expected: &Expectation, back_by: u32, now: u64) -> bool {
     let to = Tuple {
         src: expected.far_seen,
         dst: expected.near,
         sport: packet.tuple.sport,
         dport: expected.near_port,
-        domain: packet.tuple.domain,
+        domain: expected.near_domain,
     };
     let mut flow = Flow {
         last_ns: now,
@@ -116,13 +144,7 @@ fn make_pair(packet: &Packet, expected: &Expectation, from_far: bool, now: u64) 
     }
     flow.to = packet.tuple.reversed();
     flow.flags = 0;
-    // Replies leave the way their control connection does, or a second WAN
-    // could be picked; an inside host is reached the way it came.
-    flow.out_ifindex = if from_far {
-        expected.far_ifindex
-    } else {
-        packet.ifindex()
-    };
+    flow.out_ifindex = back_by;
     if FLOWS.insert(to.reversed(), flow, REPLACE).is_err() {
         let _ = FLOWS.remove(packet.tuple);
         count(Counter::FlowsTableFull);
@@ -154,16 +176,21 @@ pub fn from_local(packet: Packet) {
         _pad: 0,
         domain: packet.tuple.domain,
     };
-    // SAFETY: copied at once.
-    let Some(expected) = (unsafe { EXPECTATIONS.get(key) }).copied() else {
+    let (Some(found), Some(scratch)) = (EXPECTATIONS.get_ptr(&key), scratch()) else {
         return;
+    };
+    // SAFETY: a live map value, copied at once, and this CPU's own memory.
+    let expected = unsafe {
+        (*scratch).expected = *found;
+        &(*scratch).expected
     };
     if expected.flags & EXPECT_FROM_LOCAL != 0
         && packet.tuple.src == expected.far_real
-        && EXPECTATIONS.remove(key).is_ok()
+        && EXPECTATIONS.remove(&key).is_ok()
     {
+        give(expected);
         count(Counter::ExpectationsUsed);
-        came(&expected);
+        came(expected);
     }
 }
 

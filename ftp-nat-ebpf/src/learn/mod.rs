@@ -3,7 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`handshake`] | from SYN and SYN-ACK |
+//! | [`handshake`] | from SYN, SYN-ACK and ACK |
 //! | [`pickup`] | from later packets, where the handshake was not seen |
 //! | [`session`] | making the session |
 
@@ -18,10 +18,11 @@ use ftp_nat_common::{
     tcp::flag,
 };
 
+pub use handshake::complete;
 pub use pickup::sight as sight_midway;
 
 use crate::{
-    maps::{REPLACE, SIGHTINGS, count},
+    maps::{REPLACE, SIGHTINGS, arrival, count},
     packet::Packet,
 };
 
@@ -73,7 +74,7 @@ pub fn sight(packet: Packet) {
         tag,
         ip_id_window: id_window(packet),
         payload_len: packet.payload_len(),
-        timestamp: 0,
+        arrival: arrival(packet.ifindex()),
         poisoned: 0,
     };
     if SIGHTINGS.insert(key, sighting, REPLACE).is_ok() {
@@ -105,7 +106,7 @@ fn pair(packet: &Packet) -> Option<*const Sighting> {
         // Another program cleared the tag: all that NAT leaves alone must agree.
         sighting.ip_id_window == id_window(packet) && sighting.payload_len == packet.payload_len()
     };
-    if !same || ingress_ifindex != sighting.ifindex {
+    if !same || ingress_ifindex != sighting.arrival {
         return None;
     }
     if tag != 0 {

@@ -3,14 +3,17 @@
 
 use ftp_nat_common::{
     counter::Counter,
-    pairing::{MIDWAY, MIDWAY_AT_LINE_END, SIGHTING_MAX_AGE_NS},
+    pairing::{
+        ANSWERED, Candidate, MIDWAY, MIDWAY_AT_LINE_END, REFUSED, SIGHTING_MAX_AGE_NS, SYN,
+        Sighting,
+    },
     tcp::flag,
 };
 
 use super::{now, pair, session};
 use crate::{
     log,
-    maps::{CANDIDATES, REPLACE, count, is_control_port, is_watched, learn_port, scratch},
+    maps::{CANDIDATES, REPLACE, Scratch, count, is_control_port, is_watched, learn_port, scratch},
     packet::{Packet, load},
 };
 
@@ -21,7 +24,7 @@ pub fn sight(packet: Packet) {
     let ordinary = packet.flags & (flag::ACK | flag::RST | flag::FIN) == flag::ACK;
     // SAFETY: only its presence matters.
     let wanted = ordinary
-        && (is_watched(packet.tuple.dport) || unsafe { CANDIDATES.get(packet.tuple) }.is_some());
+        && (is_watched(packet.tuple.dport) || unsafe { CANDIDATES.get(&packet.tuple) }.is_some());
     if wanted {
         super::sight(packet);
     }
@@ -40,29 +43,23 @@ pub fn at_egress(packet: Packet) {
     let (Some(sighting), Some(scratch)) = (pair(packet), scratch()) else {
         return;
     };
-    // SAFETY: a live map value and this CPU's own memory.
-    let (sighting, candidate) = unsafe { (&*sighting, &mut (*scratch).candidate) };
-    if let Some(found) = CANDIDATES.get_ptr(sighting.tuple) {
-        // SAFETY: a live map value.
-        *candidate = unsafe { *found };
-        // Twenty times as long as a sighting: the other end may have to think.
-        let fresh = now().wrapping_sub(candidate.at_ns) < 20 * SIGHTING_MAX_AGE_NS;
-        if candidate.midway == 0 || !fresh {
-            return;
-        }
-        if packet.tuple != candidate.before.reversed() {
-            count(Counter::PairingMismatches);
-            return;
-        }
-        if let Some(id) = session::from_midway(packet, candidate) {
-            session::enter(scratch, id);
-            count(Counter::SessionsTrusted);
-            // SAFETY: this CPU's own memory.
-            log::learned(packet.skb, unsafe { &(*scratch).session });
-        }
+    // SAFETY: a live map value.
+    let sighting = unsafe { &*sighting };
+    let known = state(CANDIDATES.get_ptr(&sighting.tuple));
+    if known == MIDWAY || known == MIDWAY_AT_LINE_END {
+        answer(*packet, scratch, sighting);
         return;
     }
-    if !is_control_port(sighting.tuple.dport) {
+    // A connection whose SYN was seen is learned from its handshake or not at
+    // all. A server could keep that from being learned, to have a stream parsed
+    // whose first lines would have told that it isn't FTP.
+    if known != NONE || !is_control_port(sighting.tuple.dport) {
+        return;
+    }
+    // SAFETY: this CPU's own memory.
+    let (key, candidate) = unsafe { (&mut (*scratch).key, &mut (*scratch).candidate) };
+    *key = packet.tuple.reversed();
+    if state(CANDIDATES.get_ptr(&*key)) == SYN {
         return;
     }
     candidate.before = sighting.tuple;
@@ -71,9 +68,11 @@ pub fn at_egress(packet: Packet) {
     candidate.client_ifindex = sighting.ifindex;
     candidate.server_ifindex = packet.ifindex();
     candidate.client_isn = 0;
+    candidate.server_isn = 0;
     candidate.client_next = packet.seq.wrapping_add(packet.payload_len());
+    candidate.server_next = 0;
     candidate.client_ack = packet.ack;
-    candidate.midway = if ends_line(packet) {
+    candidate.state = if ends_line(packet) {
         MIDWAY_AT_LINE_END
     } else {
         MIDWAY
@@ -81,5 +80,46 @@ pub fn at_egress(packet: Packet) {
     if !is_watched(packet.tuple.dport) {
         learn_port(packet.tuple.dport);
     }
-    let _ = CANDIDATES.insert(packet.tuple.reversed(), &*candidate, REPLACE);
+    let _ = CANDIDATES.insert(&*key, &*candidate, REPLACE);
+}
+
+/// No candidate.
+const NONE: u32 = u32::MAX;
+const _: () = assert!(NONE != ANSWERED && NONE != REFUSED);
+
+#[inline(always)]
+fn state(found: Option<*const Candidate>) -> u32 {
+    match found {
+        // SAFETY: a live map value.
+        Some(found) => unsafe { (*found).state },
+        None => NONE,
+    }
+}
+
+/// The server's packet that a candidate waits for makes the session.
+#[inline(always)]
+fn answer(packet: Packet, scratch: *mut Scratch, sighting: &Sighting) {
+    let packet = &packet;
+    let Some(found) = CANDIDATES.get_ptr(&sighting.tuple) else {
+        return;
+    };
+    // SAFETY: a live map value and this CPU's own memory.
+    let candidate = unsafe {
+        (*scratch).candidate = *found;
+        &(*scratch).candidate
+    };
+    // Twenty times as long as a sighting: the other end may have to think.
+    if now().wrapping_sub(candidate.at_ns) > 20 * SIGHTING_MAX_AGE_NS {
+        return;
+    }
+    if packet.tuple != candidate.before.reversed() {
+        count(Counter::PairingMismatches);
+        return;
+    }
+    if let Some(id) = session::from_midway(packet, candidate)
+        && session::enter(scratch, id) != 0
+    {
+        // SAFETY: this CPU's own memory.
+        log::learned(packet.skb, unsafe { &(*scratch).session });
+    }
 }

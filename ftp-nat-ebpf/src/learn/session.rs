@@ -1,62 +1,70 @@
 //! Making a session of a connection whose translation was learned.
 
 use ftp_nat_common::{
-    addr::Addr,
+    addr::{Addr, Tuple},
     counter::Counter,
-    layout::SETTING_ADVERTISE,
+    layout::{SETTING_ADVERTISE, SETTING_DRAINING},
     line::Line,
-    pairing::{Candidate, MIDWAY_AT_LINE_END},
+    pairing::{Candidate, MIDWAY_AT_LINE_END, REFUSED},
     seq::Seq,
-    session::{CLIENT, EditsKey, HalfRef, SERVER, SESSION_TRUSTED, Session},
+    session::{CLIENT, HalfRef, SERVER, SESSION_TRUSTED, Session},
+    source::what,
     stream::{HALF_UNSYNCED, Half},
 };
 
 use super::{now, pickup::ends_line, random};
 use crate::{
     maps::{
-        ADVERTISED, CREATE, EDITS, HALVES, REPLACE, SESSIONS, Scratch, count, scratch, settings,
+        ADVERTISED, CANDIDATES, CREATE, HALVES, REPLACE, SESSIONS, Scratch, count, scratch,
+        settings,
     },
     packet::Packet,
-    reclaim,
+    reclaim, sources,
 };
 
 /// Makes a session, in scratch memory, of a connection whose SYN and SYN-ACK
-/// gave views that are exact inverses; gives its id. `None`: it is known already.
+/// gave views that are exact inverses, and whose client has acknowledged the
+/// SYN-ACK; gives its id. `None`: it is known already.
 #[inline(always)]
-pub fn from_handshake(packet: &Packet, candidate: &Candidate) -> Option<u64> {
+pub fn from_handshake(candidate: &Candidate) -> Option<u64> {
     let scratch = scratch()?;
     // SAFETY: this CPU's own memory.
     let session = unsafe { &mut (*scratch).session };
-    // SAFETY: copied at once.
-    if let Some(known) = unsafe { HALVES.get(candidate.before) }.copied() {
-        if let Some(old) = SESSIONS.get_ptr_mut(known.session) {
-            // SAFETY: a live map value.
-            if unsafe { (*old).isn } == [candidate.client_isn, packet.seq] {
-                // The SYN-ACK was sent again.
-                return None;
-            }
-        }
-        close(known.session);
-    }
-    // Its outside port was another session's before.
-    // SAFETY: copied at once.
-    if let Some(known) = unsafe { HALVES.get(candidate.after.reversed()) }.copied() {
-        close(known.session);
-    }
-    let id = begin(packet, candidate, session);
-    session.isn = [candidate.client_isn, packet.seq];
+    // An older connection of the same ends; one that had the outside port before.
+    close(&candidate.before);
+    close(after_reversed(scratch));
+    let id = begin(candidate, session);
+    session.isn = [candidate.client_isn, candidate.server_isn];
+    let (client, server) = (candidate.client_next, candidate.server_next);
+    start(&mut session.half[CLIENT], Seq(client));
+    start(&mut session.half[SERVER], Seq(server));
     // Data in a SYN (RFC 7413) that the server took went by unparsed.
-    let client_next = Seq(packet.ack);
-    start(&mut session.half[CLIENT], client_next);
-    if client_next != Seq(candidate.client_isn).plus(1) {
+    if client != candidate.client_isn.wrapping_add(1) {
         session.line[CLIENT] = Line::mid_stream();
     }
-    let early = packet.payload_len();
-    start(&mut session.half[SERVER], Seq(packet.seq).plus(1 + early));
-    if early != 0 {
+    if server != candidate.server_isn.wrapping_add(1) {
         session.line[SERVER] = Line::mid_stream();
     }
     Some(id)
+}
+
+/// Closes the session that a half is of.
+#[inline(always)]
+fn close(half: &Tuple) {
+    if let Some(known) = HALVES.get_ptr(half) {
+        // SAFETY: a live map value.
+        reclaim::close(unsafe { (*known).session });
+    }
+}
+
+/// The server's half's key, of the candidate in scratch memory.
+#[inline(always)]
+pub fn after_reversed<'a>(scratch: *mut Scratch) -> &'a Tuple {
+    // SAFETY: this CPU's own memory.
+    unsafe {
+        (*scratch).key = (*scratch).candidate.after.reversed();
+        &(*scratch).key
+    }
 }
 
 /// Makes a session of a connection whose handshake was not seen, from a packet
@@ -65,15 +73,12 @@ pub fn from_handshake(packet: &Packet, candidate: &Candidate) -> Option<u64> {
 pub fn from_midway(packet: &Packet, candidate: &Candidate) -> Option<u64> {
     let scratch = scratch()?;
     // SAFETY: only its presence matters.
-    if unsafe { HALVES.get(candidate.before) }.is_some() {
+    if unsafe { HALVES.get(&candidate.before) }.is_some() {
         return None;
     }
     // SAFETY: this CPU's own memory.
     let session = unsafe { &mut (*scratch).session };
-    let id = begin(packet, candidate, session);
-    // Both directions agree on the translation, and the connection is older
-    // than this: nobody made it up.
-    session.flags = SESSION_TRUSTED;
+    let id = begin(candidate, session);
     let (client, server) = (
         Seq(candidate.client_next),
         Seq(packet.seq).plus(packet.payload_len()),
@@ -84,7 +89,7 @@ pub fn from_midway(packet: &Packet, candidate: &Candidate) -> Option<u64> {
     session.half[SERVER].far_una = Seq(candidate.client_ack);
     session.half[CLIENT].flags = HALF_UNSYNCED;
     session.half[SERVER].flags = HALF_UNSYNCED;
-    session.line[CLIENT] = unseen(candidate.midway == MIDWAY_AT_LINE_END);
+    session.line[CLIENT] = unseen(candidate.state == MIDWAY_AT_LINE_END);
     session.line[SERVER] = unseen(ends_line(packet));
     Some(id)
 }
@@ -101,12 +106,15 @@ fn unseen(at_line_end: bool) -> Line {
 
 /// What both ways have in common.
 #[inline(always)]
-fn begin(packet: &Packet, candidate: &Candidate, session: &mut Session) -> u64 {
+fn begin(candidate: &Candidate, session: &mut Session) -> u64 {
     // SAFETY: plain numbers, of which all bits zero are a value.
     *session = unsafe { core::mem::zeroed() };
     let at_ns = now();
     let id = (u64::from(random()) << 32) | u64::from(random() | 1);
     session.id = id;
+    // Both directions agree on the translation, and both ends have answered
+    // each other: nobody made it up.
+    session.flags = SESSION_TRUSTED;
     session.made_ns = at_ns;
     session.last_ns = at_ns;
     session.real = [candidate.before.src, candidate.after.dst];
@@ -119,7 +127,7 @@ fn begin(packet: &Packet, candidate: &Candidate, session: &mut Session) -> u64 {
     session.real_port = [candidate.before.sport, candidate.after.dport];
     session.seen_port = [candidate.after.sport, candidate.before.dport];
     session.ifindex = [candidate.client_ifindex, candidate.server_ifindex];
-    session.domain = packet.tuple.domain;
+    session.domain = [candidate.before.domain, candidate.after.domain];
     id
 }
 
@@ -144,8 +152,40 @@ fn start(half: &mut Half, next: Seq) {
 }
 
 /// Enters the session in scratch memory into the maps: all of it or nothing.
+/// Gives 1 if it did, 0 if there is no room for it; it won't be tried again then.
 #[inline(never)]
-pub fn enter(scratch: *mut Scratch, id: u64) {
+pub fn enter(scratch: *mut Scratch, id: u64) -> u32 {
+    if settings().flags & SETTING_DRAINING != 0 {
+        return 0;
+    }
+    // SAFETY: this CPU's own memory.
+    let client = unsafe {
+        let client = &mut (*scratch).walk.key;
+        client.addr = (*scratch).session.real[CLIENT];
+        client.domain = (*scratch).session.domain[CLIENT];
+        &*client
+    };
+    if sources::take(client, what::SESSIONS) == 0 {
+        sources::recount(scratch, what::SESSIONS);
+        if sources::take(client, what::SESSIONS) == 0 {
+            count(Counter::SessionsSourceCap);
+            refuse(scratch);
+            return 0;
+        }
+    }
+    if insert(scratch, id) == 0 {
+        sources::give(client, what::SESSIONS);
+        count(Counter::SessionsTableFull);
+        refuse(scratch);
+        return 0;
+    }
+    count(Counter::SessionsLearned);
+    count(Counter::SessionsTrusted);
+    1
+}
+
+#[inline(never)]
+fn insert(scratch: *mut Scratch, id: u64) -> u32 {
     // SAFETY: this CPU's own memory.
     let (session, candidate) = unsafe { (&(*scratch).session, &(*scratch).candidate) };
     let half = |role: usize| HalfRef {
@@ -154,44 +194,35 @@ pub fn enter(scratch: *mut Scratch, id: u64) {
         _pad: 0,
     };
     if SESSIONS.insert(id, session, CREATE).is_err() {
-        reclaim::sessions();
+        reclaim::sessions(scratch);
         if SESSIONS.insert(id, session, CREATE).is_err() {
-            count(Counter::SessionsTableFull);
-            return;
+            return 0;
         }
     }
     if HALVES
-        .insert(candidate.before, half(CLIENT), REPLACE)
+        .insert(&candidate.before, half(CLIENT), REPLACE)
         .is_err()
     {
         let _ = SESSIONS.remove(id);
-        count(Counter::SessionsTableFull);
-        return;
+        return 0;
     }
     if HALVES
-        .insert(candidate.after.reversed(), half(SERVER), REPLACE)
+        .insert(after_reversed(scratch), half(SERVER), REPLACE)
         .is_err()
     {
-        let _ = HALVES.remove(candidate.before);
+        let _ = HALVES.remove(&candidate.before);
         let _ = SESSIONS.remove(id);
-        count(Counter::SessionsTableFull);
-        return;
+        return 0;
     }
-    count(Counter::SessionsLearned);
+    1
 }
 
-/// Forgets a session whose connection was replaced by a new one.
+/// Notes that the connection is not followed.
 #[inline(never)]
-fn close(id: u64) {
-    let _ = EDITS.remove(EditsKey {
-        session: id,
-        role: CLIENT as u32,
-        _pad: 0,
-    });
-    let _ = EDITS.remove(EditsKey {
-        session: id,
-        role: SERVER as u32,
-        _pad: 0,
-    });
-    let _ = SESSIONS.remove(id);
+fn refuse(scratch: *mut Scratch) {
+    // SAFETY: this CPU's own memory.
+    let candidate = unsafe { &mut (*scratch).candidate };
+    candidate.state = REFUSED;
+    let _ = CANDIDATES.insert(&candidate.before, &*candidate, REPLACE);
+    let _ = CANDIDATES.remove(after_reversed(scratch));
 }

@@ -8,7 +8,7 @@ use super::PinPath;
 use crate::{
     advertise::{self, Advertised},
     daemon,
-    loader::{Config, attach::Hook},
+    loader::{Config, attach::Hook, interfaces::NamedDomain},
     ports::ControlPort,
 };
 
@@ -50,6 +50,17 @@ pub(super) struct Options {
     /// is the address that this gateway's own NAT gives, if there is one.
     #[arg(long, value_name = "INSIDE=PUBLIC", value_delimiter = ',')]
     advertise: Vec<Advertised>,
+    /// Tell networks apart whose addresses overlap, e.g. --domain 1=eth1,eth2;
+    /// can be repeated.
+    ///
+    /// DOMAIN is a number of your choice, or the name of a VRF device. Hosts with
+    /// the same address in different domains are different hosts, and nothing
+    /// announced in one can be used from another. Interfaces of which nothing is
+    /// said are in the domain of their VRF, or in domain 0, where the outside
+    /// should be: a connection back from inside is looked for in its own domain
+    /// and in 0.
+    #[arg(long = "domain", value_name = "DOMAIN=IF[,IF...]", value_parser = named_domain)]
+    domains: Vec<NamedDomain>,
     #[command(flatten)]
     pin_path: PinPath,
     /// Remove programs and maps when the process ends.
@@ -73,6 +84,16 @@ enum HookChoice {
     Clsact,
 }
 
+fn named_domain(text: &str) -> Result<NamedDomain, String> {
+    let parsed = text.split_once('=').map(|(name, interfaces)| NamedDomain {
+        name: name.to_owned(),
+        interfaces: interfaces.split(',').map(str::to_owned).collect(),
+    });
+    parsed
+        .filter(|d| !d.name.is_empty() && d.interfaces.iter().all(|i| !i.is_empty()))
+        .ok_or_else(|| "write it as DOMAIN=IF or DOMAIN=IF,IF".to_owned())
+}
+
 pub(super) fn run(options: Options, level: LevelFilter) -> anyhow::Result<()> {
     if let Some(inside) = advertise::ambiguous(&options.advertise) {
         anyhow::bail!("--advertise: {inside} is given two public addresses; leave one of them out");
@@ -85,6 +106,7 @@ fn config(options: Options, level: LevelFilter) -> Config {
     Config {
         wan: options.wan,
         lan: options.lan,
+        domains: options.domains,
         ports: options.ports.map(|ports| ports.into_iter().collect()),
         advertise: options.advertise,
         pin_path: options.pin_path.pin_path,
@@ -124,6 +146,17 @@ mod tests {
     }
 
     #[test]
+    fn domains_are_named_for_interfaces() {
+        let config = parse("--lan a b --wan c --domain 7=a,b --domain red=c").unwrap();
+        let domains: Vec<_> = config
+            .domains
+            .iter()
+            .map(|d| (d.name.as_str(), d.interfaces.join(" ")))
+            .collect();
+        assert_eq!(domains, [("7", "a b".to_owned()), ("red", "c".to_owned())]);
+    }
+
+    #[test]
     fn no_port_option_is_not_the_same_as_the_default() {
         // It decides whether an adopted data path keeps its ports.
         assert!(parse("--lan c").unwrap().ports.is_none());
@@ -137,6 +170,9 @@ mod tests {
             ("--wan a --port 65536", "no port 65536"),
             ("--wan a --port 21,,22", "no port"),
             ("--wan a --hook xdp", "xdp"),
+            ("--wan a --domain 7", "DOMAIN=IF"),
+            ("--wan a --domain 7=a,", "DOMAIN=IF"),
+            ("--wan a --domain =a", "DOMAIN=IF"),
             ("--wan a -q -v", "cannot be used"),
         ] {
             let error = parse(words).unwrap_err();

@@ -5,8 +5,11 @@
 //! at the moment it is removed, and put back if it turned out to be another
 //! one, or alive.
 
+use std::collections::HashMap;
+
 use ftp_nat_common::{
-    session::{CLIENT, EditsKey, HalfRef, SERVER, Session},
+    session::{CLIENT, EditsKey, HalfRef, PENDING_MAX, SERVER, Session},
+    source::{Source, SourceKey},
     translation::{Expectation, ExpectationKey},
 };
 
@@ -32,6 +35,9 @@ pub struct Sweep {
     sessions: Cursor,
     expectations: Cursor,
     flows: Cursor,
+    sources: Cursor,
+    /// What each host has, counted on the way.
+    counted: HashMap<SourceKey, Source>,
     swept: Swept,
 }
 
@@ -42,6 +48,13 @@ impl Sweep {
             for (id, session) in maps.sessions.page(&mut self.sessions, max)? {
                 let over = session.expired(now_ns) && remove_session(maps, id, now_ns)?;
                 self.swept.sessions += usize::from(over);
+                if !over {
+                    let client = SourceKey {
+                        addr: session.real[CLIENT],
+                        domain: session.domain[CLIENT],
+                    };
+                    self.counted.entry(client).or_default().sessions += 1;
+                }
             }
         } else if self.expectations != Cursor::End {
             let timeout = maps
@@ -52,6 +65,9 @@ impl Sweep {
                 let over = now_ns.saturating_sub(found.made_ns) > timeout
                     && remove_expectation(maps, &key, &found)?;
                 self.swept.expectations += usize::from(over);
+                if !over {
+                    self.counted.entry(found.source()).or_default().expectations += 1;
+                }
             }
         } else if self.flows != Cursor::End {
             for (key, flow) in maps.flows.page(&mut self.flows, max)? {
@@ -61,8 +77,32 @@ impl Sweep {
                     self.swept.connections += usize::from(over);
                 }
             }
+        } else {
+            for (key, found) in maps.sources.page(&mut self.sources, max)? {
+                correct(maps, &key, found, self.counted.remove(&key))?;
+            }
+            if self.sources == Cursor::End {
+                for (key, counted) in self.counted.drain() {
+                    maps.sources.set(&key, &counted)?;
+                }
+                return Ok(Some(self.swept));
+            }
         }
-        Ok((self.flows == Cursor::End).then_some(self.swept))
+        Ok(None)
+    }
+}
+
+/// Makes a host's numbers what was counted. What came or went meanwhile is
+/// missed; the next sweep counts it.
+fn correct(maps: &Maps, key: &SourceKey, found: Source, counted: Option<Source>) -> Result<()> {
+    match counted {
+        Some(counted) if counted != found => maps.sources.set(key, &counted),
+        Some(_) => Ok(()),
+        None => match maps.sources.take(key)? {
+            // Something came just now.
+            Some(taken) if taken != found => maps.sources.insert(key, &taken).map(drop),
+            _ => Ok(()),
+        },
     }
 }
 
@@ -82,7 +122,20 @@ fn remove_session(maps: &Maps, id: u64, now_ns: u64) -> Result<bool> {
             _pad: 0,
         })?;
     }
+    for n in 0..PENDING_MAX {
+        withdraw(maps, id, &session.expectation(n))?;
+    }
     Ok(maps.sessions.take(&id)?.is_some())
+}
+
+/// A session that is over takes its pinhole with it.
+fn withdraw(maps: &Maps, id: u64, key: &ExpectationKey) -> Result<()> {
+    match maps.expectations.get(key)? {
+        Some(found) if key.port.0 != 0 && found.session == id => {
+            remove_expectation(maps, key, &found).map(drop)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn remove_half(maps: &Maps, id: u64, session: &Session, role: usize) -> Result<()> {
@@ -201,6 +254,63 @@ mod tests {
         );
         let left = (maps.halves.count().unwrap(), maps.edits.count().unwrap());
         assert_eq!(left, (2, 2));
+    }
+
+    #[test]
+    fn a_session_takes_its_expectation_with_it_and_no_other() {
+        let maps = Maps::in_memory(&[]);
+        for (id, owner) in [(1, 1), (2, 9)] {
+            let mut session = add_session(&maps, id, 25 * 3600, 0);
+            session.expect_addr = Addr::from_v4([192, 0, 2, 9]);
+            session.expect_port = Port::new(5000 + id as u16);
+            maps.sessions.set(&id, &session).unwrap();
+            let expectation = Expectation {
+                session: owner,
+                made_ns: NOW,
+                ..Expectation::default()
+            };
+            let key = session.expectation(0);
+            maps.expectations.set(&key, &expectation).unwrap();
+        }
+        assert_eq!(sweep(&maps).sessions, 2);
+        let left = maps.expectations.all().unwrap();
+        let owners: Vec<_> = left.iter().map(|(_, e)| e.session).collect();
+        assert_eq!(owners, [9], "the port has passed to another session");
+    }
+
+    #[test]
+    fn what_each_host_has_is_counted_anew() {
+        let maps = Maps::in_memory(&[]);
+        let host = |last, domain| SourceKey {
+            addr: Addr::from_v4([10, 0, 0, last]),
+            domain,
+        };
+        let source = |sessions, expectations| Source {
+            sessions,
+            expectations,
+        };
+        add_session(&maps, 1, 3600, 0);
+        add_session(&maps, 2, 3600, 0);
+        add_session(&maps, 3, 25 * 3600, 0);
+        let waiting = Expectation {
+            near: host(5, 0).addr,
+            near_domain: 7,
+            made_ns: NOW,
+            ..Expectation::default()
+        };
+        maps.expectations
+            .set(&ExpectationKey::default(), &waiting)
+            .unwrap();
+        // Wrong in every way: too many, too few, of a host that has none.
+        maps.sources.set(&host(1, 0), &source(5, -2)).unwrap();
+        maps.sources.set(&host(9, 0), &source(1, 1)).unwrap();
+        sweep(&maps);
+        let mut all = maps.sources.all().unwrap();
+        all.sort_by_key(|(key, _)| key.domain);
+        assert_eq!(
+            all,
+            [(host(1, 0), source(2, 0)), (host(5, 7), source(0, 1))]
+        );
     }
 
     #[test]

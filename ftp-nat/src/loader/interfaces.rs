@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use ftp_nat_common::layout::{INTERFACE_BARE, INTERFACE_LAN, Interface};
+use ftp_nat_common::{
+    addr::Domain,
+    layout::{DOMAIN_OF_VRF, INTERFACE_BARE, INTERFACE_LAN, Interface},
+};
 
 use crate::{
     error::{Error, Result},
@@ -23,6 +26,68 @@ pub struct Selected {
     pub lan: bool,
     /// Bytes before the IP header of its packets.
     pub l2_len: u32,
+    /// The network its hosts are in.
+    pub domain: Domain,
+    /// The index of the VRF it is a port of, 0 without one.
+    pub vrf: u32,
+}
+
+/// A network that is named for some interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedDomain {
+    /// Its number, 1 to 2^31 - 1, or the name of a VRF device.
+    pub name: String,
+    /// The interfaces that are in it.
+    pub interfaces: Vec<String>,
+}
+
+/// Networks are told apart, or a VRF has to be reckoned with.
+pub(crate) fn has_domains(selected: &[Selected]) -> bool {
+    selected.iter().any(|s| s.domain != 0 || s.vrf != 0)
+}
+
+/// Puts the interfaces into the networks that were named for them, and ports
+/// of a VRF for which none was into that of their VRF.
+pub(crate) fn assign(
+    selected: &mut [Selected],
+    named: &[NamedDomain],
+    devices: &[Device],
+) -> Result<()> {
+    for interface in selected.iter_mut() {
+        let device = devices.iter().find(|d| d.index == interface.index);
+        let master = device.and_then(|d| d.master);
+        let vrf = devices.iter().find(|d| Some(d.index) == master && d.is_vrf);
+        interface.vrf = vrf.map_or(0, |d| d.index);
+        interface.domain = vrf.map_or(0, |d| DOMAIN_OF_VRF | d.index);
+    }
+    let mut done: Vec<&str> = Vec::new();
+    for domain in named {
+        let number = number(&domain.name, devices)?;
+        for name in &domain.interfaces {
+            let interface = selected.iter_mut().find(|s| s.name == *name);
+            let Some(interface) = interface else {
+                return Err(Error::DomainOfOther { name: name.clone() });
+            };
+            if done.contains(&name.as_str()) {
+                return Err(Error::DomainTwice { name: name.clone() });
+            }
+            done.push(name);
+            interface.domain = number;
+        }
+    }
+    Ok(())
+}
+
+fn number(name: &str, devices: &[Device]) -> Result<Domain> {
+    if let Some(vrf) = devices.iter().find(|d| d.name == name && d.is_vrf) {
+        return Ok(DOMAIN_OF_VRF | vrf.index);
+    }
+    match name.parse() {
+        Ok(number) if number & DOMAIN_OF_VRF == 0 => Ok(number),
+        _ => Err(Error::NoSuchDomain {
+            name: name.to_owned(),
+        }),
+    }
 }
 
 impl Selected {
@@ -35,6 +100,8 @@ impl Selected {
             flags: lan | bare,
             addr_v4: own.v4,
             addr_v6: own.v6,
+            domain: self.domain,
+            vrf: self.vrf,
         }
     }
 }
@@ -81,6 +148,8 @@ pub(crate) fn select(wan: &[String], lan: &[String], devices: &[Device]) -> Resu
             index: device.index,
             lan: is_lan,
             l2_len: l2_len(device)?,
+            domain: 0,
+            vrf: 0,
         });
     }
     refuse_stacked(&selected, devices)?;
@@ -181,6 +250,46 @@ mod tests {
         let found = try_select(&["ppp0"], &["eth0"], &[device(2, "eth0"), ppp]).unwrap();
         let facts: Vec<_> = found.iter().map(|s| (s.index, s.lan, s.l2_len)).collect();
         assert_eq!(facts, [(3, false, 0), (2, true, 14)]);
+    }
+
+    #[test]
+    fn domains_come_from_vrfs_and_from_what_is_said() {
+        let (mut blue, mut bridge) = (device(9, "blue"), device(8, "br0"));
+        let mut ports = [2, 3, 4, 5].map(|n| device(n, &format!("eth{n}")));
+        blue.is_vrf = true;
+        bridge.is_vrf = false;
+        ports[0].master = Some(9);
+        ports[1].master = Some(9);
+        ports[2].master = Some(8);
+        let mut devices = vec![blue, bridge];
+        devices.extend(ports);
+        let assigned = |domains: &[(&str, &str)]| {
+            let mut selected = try_select(&["eth5"], &["eth2", "eth3", "eth4"], &devices).unwrap();
+            let named: Vec<_> = domains
+                .iter()
+                .map(|(name, interfaces)| NamedDomain {
+                    name: (*name).to_owned(),
+                    interfaces: names(&interfaces.split(',').collect::<Vec<_>>()),
+                })
+                .collect();
+            assign(&mut selected, &named, &devices)?;
+            Ok::<_, Error>(
+                selected
+                    .iter()
+                    .map(|s| (s.domain, s.vrf))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let blue = DOMAIN_OF_VRF | 9;
+        let by_vrf = [(0, 0), (blue, 9), (blue, 9), (0, 0)];
+        assert_eq!(assigned(&[]).unwrap(), by_vrf);
+        let said = assigned(&[("7", "eth3,eth4"), ("blue", "eth5")]).unwrap();
+        assert_eq!(said, [(blue, 0), (blue, 9), (7, 9), (7, 0)]);
+        let error = |domains| assigned(domains).unwrap_err().to_string();
+        assert!(error(&[("red", "eth2")]).contains("red"));
+        assert!(error(&[("2147483648", "eth2")]).contains("2147483648"));
+        assert!(error(&[("7", "eth9")]).contains("eth9"));
+        assert!(error(&[("7", "eth2"), ("8", "eth2")]).contains("eth2"));
     }
 
     #[test]

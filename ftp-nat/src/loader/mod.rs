@@ -22,14 +22,14 @@ use std::{path::PathBuf, rc::Rc};
 
 use ftp_nat_common::layout::{
     EXPECT_TIMEOUT_SECS, EXPECTATIONS_PER_SOURCE, LAYOUT_VERSION, MARK, PORT_FIRST, PORT_LAST,
-    SESSIONS_PER_SOURCE, SETTING_ADVERTISE, SETTING_HAIRPIN, Settings, map,
+    SESSIONS_PER_SOURCE, SETTING_ADVERTISE, SETTING_DOMAINS, SETTING_HAIRPIN, Settings, map,
 };
 use log::LevelFilter;
 
 pub use self::object::OBJECT;
 use self::{
     attach::{Hook, PinnedLink},
-    interfaces::Selected,
+    interfaces::{NamedDomain, Selected},
     pins::{Content, Lock},
     undo::{Step, Undo},
 };
@@ -55,6 +55,8 @@ pub struct Config {
     pub wan: Vec<String>,
     /// Inside interfaces.
     pub lan: Vec<String>,
+    /// The networks that interfaces are in, where these overlap.
+    pub domains: Vec<NamedDomain>,
     /// The control ports to watch. `None`: those already watched when a data
     /// path is adopted, 21 otherwise.
     pub ports: Option<PortSet>,
@@ -110,13 +112,26 @@ pub const fn default_settings() -> Settings {
     }
 }
 
+/// The settings that were asked for, and for these interfaces.
+fn settings(config: &Config, selected: &[Selected]) -> Settings {
+    let mut settings = default_settings();
+    if !config.advertise.is_empty() {
+        settings.flags |= SETTING_ADVERTISE;
+    }
+    if interfaces::has_domains(selected) {
+        settings.flags |= SETTING_DOMAINS;
+    }
+    settings
+}
+
 /// Loads and attaches, or adopts what is pinned. If anything fails, all is as
 /// it was before.
 pub fn start(config: &Config) -> Result<Loaded> {
     privileges::require(Purpose::Manage)?;
     let kernel = privileges::kernel()?;
     let devices = links::all()?;
-    let selected = interfaces::select(&config.wan, &config.lan, &devices)?;
+    let mut selected = interfaces::select(&config.wan, &config.lan, &devices)?;
+    interfaces::assign(&mut selected, &config.domains, &devices)?;
     let hook = Hook::choose(config.hook, kernel)?;
 
     let mut undo = Undo::default();
@@ -165,7 +180,7 @@ pub fn start(config: &Config) -> Result<Loaded> {
             .ok_or(Error::ObjectLacks("program for this link layer"))?;
         attach::attach(object, interface, hook, &mut links, &pins, &mut undo)?;
     }
-    let ports = settle(&maps, &pins, config, adopted.is_some())?;
+    let ports = settle(&maps, &pins, config, &selected, adopted.is_some())?;
     undo.keep();
 
     let report = Report {
@@ -201,7 +216,7 @@ fn load(
     };
     let object = Object::load(*first, None, config.log_level)?;
     let maps = Maps::from_source(&|name| object.map(name))?;
-    maps.settings.set(&0, &default_settings())?;
+    maps.settings.set(&0, &settings(config, selected))?;
     for name in map::PINNED.iter().rev() {
         let path = pins.map(name);
         object.map(name)?.pin(&path).map_err(|e| {
@@ -290,14 +305,16 @@ impl Loaded {
 }
 
 /// Writes settings and ports.
-fn settle(maps: &Maps, pins: &Pins, config: &Config, adopted: bool) -> Result<PortSet> {
+fn settle(
+    maps: &Maps,
+    pins: &Pins,
+    config: &Config,
+    selected: &[Selected],
+    adopted: bool,
+) -> Result<PortSet> {
     let _lock = pins.lock_ports()?;
-    let mut settings = default_settings();
-    if !config.advertise.is_empty() {
-        settings.flags |= SETTING_ADVERTISE;
-    }
     advertise::replace(maps, &config.advertise)?;
-    maps.settings.set(&0, &settings)?;
+    maps.settings.set(&0, &settings(config, selected))?;
     match &config.ports {
         Some(wanted) => ports::replace(maps, wanted)?,
         None if adopted => {}

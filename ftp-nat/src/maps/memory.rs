@@ -133,6 +133,7 @@ impl Maps {
             expectations: Box::new(MemoryTable::hash(size::EXPECTATIONS)),
             flows: Box::new(MemoryTable::hash(2 * size::DATA_CONNECTIONS)),
             advertised: Box::new(MemoryTable::hash(size::ADVERTISED)),
+            sources: Box::new(MemoryTable::hash(size::SOURCES)),
             counters: Box::new(MemoryCounts(RefCell::new(counters.to_vec()))),
         };
         // An array in memory can't fail.

@@ -15,6 +15,7 @@ use ftp_nat_common::{
     counter::Counter,
     layout::{Interface, Settings},
     session::{EditsKey, HalfRef, Session},
+    source::{Source, SourceKey},
     stream::Edits,
     translation::{Expectation, ExpectationKey, Flow},
 };
@@ -57,6 +58,8 @@ pub struct Maps {
     pub flows: AnyTable<Tuple, Flow>,
     /// What is announced instead of an address.
     pub advertised: AnyTable<Addr, Addr>,
+    /// What each host has in the other tables.
+    pub sources: AnyTable<SourceKey, Source>,
     /// The counters.
     pub counters: Box<dyn Counts>,
 }

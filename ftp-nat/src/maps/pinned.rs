@@ -158,6 +158,7 @@ impl Maps {
             expectations: table(source, map::EXPECTATIONS)?,
             flows: table(source, map::FLOWS)?,
             advertised: table(source, map::ADVERTISED)?,
+            sources: table(source, map::SOURCES)?,
             counters: Box::new(KernelCounts(counters)),
         })
     }

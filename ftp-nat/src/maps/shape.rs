@@ -9,6 +9,7 @@ use ftp_nat_common::{
     layout::{Interface, PORT_WORDS, PROGRAM_INDICES, Settings, map, size},
     pairing::{Candidate, PairingKey, Sighting},
     session::{EditsKey, HalfRef, Session},
+    source::{Source, SourceKey},
     stream::Edits,
     translation::{Expectation, ExpectationKey, Flow},
 };
@@ -50,7 +51,7 @@ const fn shape<K, V>(name: &'static str, kind: MapType, max_entries: u32) -> Sha
 }
 
 /// All pinned maps.
-pub const SHAPES: [Shape; 14] = [
+pub const SHAPES: [Shape; 15] = [
     shape::<u32, Settings>(map::SETTINGS, MapType::Array, 1),
     shape::<u32, u64>(map::WATCHED_PORTS, MapType::Array, PORT_WORDS),
     shape::<u32, u64>(map::LEARNED_PORTS, MapType::Array, PORT_WORDS),
@@ -64,6 +65,7 @@ pub const SHAPES: [Shape; 14] = [
     shape::<Tuple, Flow>(map::FLOWS, MapType::Hash, 2 * size::DATA_CONNECTIONS),
     shape::<Addr, Addr>(map::ADVERTISED, MapType::Hash, size::ADVERTISED),
     shape::<u32, u32>(map::PROGRAMS, MapType::ProgramArray, PROGRAM_INDICES),
+    shape::<SourceKey, Source>(map::SOURCES, MapType::Hash, size::SOURCES),
     shape::<u32, u64>(
         map::COUNTERS,
         MapType::PerCpuArray,

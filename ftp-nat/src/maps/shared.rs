@@ -5,6 +5,7 @@ use ftp_nat_common::{
     layout::{Interface, Settings},
     pairing::{Candidate, PairingKey, Sighting},
     session::{EditsKey, HalfRef, Session},
+    source::{Source, SourceKey},
     stream::Edits,
     translation::{Expectation, ExpectationKey, Flow},
 };
@@ -43,5 +44,7 @@ shared!(
     Session,
     Settings,
     Sighting,
+    Source,
+    SourceKey,
     Tuple,
 );

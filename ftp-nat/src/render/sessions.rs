@@ -42,6 +42,14 @@ fn seen(real: &str, seen: &str) -> String {
 
 fn notes(session: &SessionView) -> String {
     let mut notes = Vec::new();
+    notes.extend(match (&session.client_domain, &session.server_domain) {
+        (None, None) => None,
+        (client, server) if client == server => client.as_ref().map(|d| format!("domain {d}")),
+        (client, server) => {
+            let name = |d: &Option<String>| d.clone().unwrap_or_else(|| "0".to_owned());
+            Some(format!("domain {} to {}", name(client), name(server)))
+        }
+    });
     if !session.trusted {
         notes.push("untrusted".to_owned());
     }

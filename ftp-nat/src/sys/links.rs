@@ -21,6 +21,8 @@ pub(crate) struct Device {
     pub(crate) link_type: u16,
     /// The bridge, bond, team or VRF it is a port of.
     pub(crate) master: Option<u32>,
+    /// It is a VRF.
+    pub(crate) is_vrf: bool,
     /// The device it is a VLAN or the like of: every packet passes both.
     pub(crate) parent: Option<u32>,
 }
@@ -70,7 +72,10 @@ fn device(link: LinkMessage) -> Device {
             LinkAttribute::IfName(name) => device.name = name,
             LinkAttribute::Controller(master) => device.master = Some(master).filter(|m| *m != 0),
             LinkAttribute::Link(parent) => lower = Some(parent),
-            LinkAttribute::LinkInfo(infos) => on_top = infos.iter().any(is_on_top),
+            LinkAttribute::LinkInfo(infos) => {
+                on_top = infos.iter().any(is_on_top);
+                device.is_vrf = infos.contains(&LinkInfo::Kind(InfoKind::Vrf));
+            }
             _ => {}
         }
     }
@@ -95,7 +100,43 @@ fn is_on_top(info: &LinkInfo) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use netlink_packet_core::{NetlinkDeserializable as _, NetlinkHeader};
+
     use super::*;
+
+    /// A message as the kernel sends it: header, then attributes.
+    fn message(index: u32, attributes: &[(u16, &[u8])]) -> Device {
+        let mut bytes = vec![0, 0, 1, 0];
+        bytes.extend(index.to_ne_bytes());
+        bytes.extend([0; 8]);
+        for (kind, value) in attributes {
+            let len = u16::try_from(4 + value.len()).unwrap();
+            bytes.extend([len.to_ne_bytes(), kind.to_ne_bytes()].concat());
+            bytes.extend(*value);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+        }
+        let mut header = NetlinkHeader::default();
+        header.message_type = libc::RTM_NEWLINK;
+        match RouteNetlinkMessage::deserialize(&header, &bytes).unwrap() {
+            RouteNetlinkMessage::NewLink(link) => device(link),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_vrf_and_its_port_are_recognised() {
+        // IFLA_IFNAME 3, IFLA_MASTER 10, IFLA_LINKINFO 18 with IFLA_INFO_KIND 1.
+        let kind = [&[8, 0, 1, 0][..], b"vrf\0"].concat();
+        let vrf = message(9, &[(3, b"blue\0"), (18, &kind)]);
+        assert_eq!(
+            (vrf.index, vrf.name.as_str(), vrf.is_vrf),
+            (9, "blue", true)
+        );
+        let port = message(2, &[(3, b"lan1\0"), (10, &9u32.to_ne_bytes())]);
+        assert_eq!((port.master, port.is_vrf), (Some(9), false));
+        let kind = [&[11, 0, 1, 0][..], b"bridge\0\0"].concat();
+        assert!(!message(9, &[(3, b"br0\0"), (18, &kind)]).is_vrf);
+    }
 
     #[test]
     fn the_loopback_device_is_there() {

@@ -16,7 +16,8 @@ use std::{
 };
 
 use ftp_nat_common::{
-    addr::{Addr, Port},
+    addr::{Addr, Domain, Port},
+    layout::DOMAIN_OF_VRF,
     session::CLIENT,
 };
 
@@ -66,6 +67,19 @@ impl Context {
                 .cloned()
                 .unwrap_or_else(|| format!("#{index}")),
         )
+    }
+}
+
+impl Context {
+    /// How a network is named: by its VRF, or by the number it was given;
+    /// `None` for the one that all are in unless something else is said.
+    #[must_use]
+    pub fn domain(&self, domain: Domain) -> Option<String> {
+        match domain {
+            0 => None,
+            d if d & DOMAIN_OF_VRF != 0 => self.interface(d & !DOMAIN_OF_VRF),
+            d => Some(d.to_string()),
+        }
     }
 }
 

@@ -41,6 +41,10 @@ pub struct SessionView {
     pub client_interface: Option<String>,
     /// The interface the server is behind; `null` for the gateway itself.
     pub server_interface: Option<String>,
+    /// The network the client is in; `null` where networks don't overlap.
+    pub client_domain: Option<String>,
+    /// The network the server is in; `null` where networks don't overlap.
+    pub server_domain: Option<String>,
     /// `open`, `closing` (one end sent FIN) or `closed`.
     pub state: &'static str,
     /// `active` or `passive`, by the last announcement.
@@ -134,6 +138,8 @@ fn view(id: u64, session: &Session, context: &Context) -> SessionView {
         server_seen: end(&session.seen, &session.seen_port, SERVER),
         client_interface: context.interface(session.ifindex[CLIENT]),
         server_interface: context.interface(session.ifindex[SERVER]),
+        client_domain: context.domain(session.domain[CLIENT]),
+        server_domain: context.domain(session.domain[SERVER]),
         state: match fins {
             _ if has(SESSION_RST) => "closed",
             0 => "open",
@@ -185,6 +191,7 @@ fn control_bytes(session: &Session, role: usize) -> u32 {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use ftp_nat_common::layout::DOMAIN_OF_VRF;
     use ftp_nat_common::{stream::Half, translation::SECOND};
 
     use super::*;
@@ -261,12 +268,32 @@ pub(crate) mod tests {
                 server: 500
             }
         );
+        assert_eq!(
+            (&session.client_domain, &session.server_domain),
+            (&None, &None)
+        );
         assert_eq!(session.client_interface.as_deref(), Some("lan0"));
         assert_eq!(
             session.server_interface.as_deref(),
             Some("#3"),
             "it has gone"
         );
+    }
+
+    #[test]
+    fn networks_that_overlap_are_told_apart() {
+        let maps = Maps::in_memory(&[]);
+        let session = Session {
+            // A VRF is named by its device, others by the number they were given.
+            domain: [7, DOMAIN_OF_VRF | 2],
+            ..sample()
+        };
+        maps.sessions.set(&7, &session).unwrap();
+        let found = collect(&maps, &context()).unwrap().sessions;
+        let domains = found
+            .iter()
+            .map(|s| (s.client_domain.as_deref(), s.server_domain.as_deref()));
+        assert_eq!(domains.collect::<Vec<_>>(), [(Some("7"), Some("lan0"))]);
     }
 
     #[test]

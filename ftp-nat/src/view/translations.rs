@@ -57,6 +57,10 @@ pub struct Translation {
     pub announcer_interface: Option<String>,
     /// The interface the peer is behind.
     pub peer_interface: Option<String>,
+    /// The network the announcer is in; `null` where networks don't overlap.
+    pub announcer_domain: Option<String>,
+    /// The network the peer is in; `null` where networks don't overlap.
+    pub peer_domain: Option<String>,
     /// Since the announcement while pending, since the SYN afterwards.
     pub age_ms: u64,
     /// Since the last packet; `null` while pending.
@@ -124,6 +128,8 @@ fn pending(
         peer_seen: expectation.far_seen.to_string(),
         announcer_interface: context.interface(expectation.near_ifindex),
         peer_interface: context.interface(expectation.far_ifindex),
+        announcer_domain: context.domain(expectation.near_domain),
+        peer_domain: context.domain(key.domain),
         age_ms,
         idle_ms: None,
         expires_in_ms: (timeout_ns / 1_000_000).checked_sub(age_ms)?,
@@ -167,6 +173,8 @@ fn active(
         peer_seen: endpoint(flow.to.src, flow.to.sport),
         announcer_interface: context.interface(flow.out_ifindex),
         peer_interface: context.interface(reply.out_ifindex),
+        announcer_domain: context.domain(flow.to.domain),
+        peer_domain: context.domain(key.domain),
         age_ms: context.ms_since(flow.made_ns),
         idle_ms: Some(context.ms_since(flow.last_ns.max(reply.last_ns))),
         expires_in_ms,
