@@ -11,7 +11,9 @@
 mod bench;
 mod connection;
 mod data;
+mod domains;
 mod gateway;
+mod handshakes;
 mod hosts;
 mod learning;
 mod merged;
@@ -19,7 +21,9 @@ mod packet;
 mod refusals;
 mod rewriting;
 mod shifting;
+mod sources;
 mod splits;
+mod spoofing;
 mod table;
 mod untouched;
 

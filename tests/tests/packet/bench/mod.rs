@@ -18,7 +18,7 @@ use aya::{
 };
 use ftp_nat_common::{
     addr::{Addr, Port},
-    layout::{INTERFACE_LAN, Interface, Settings, map, program},
+    layout::{INTERFACE_LAN, Interface, SETTING_DOMAINS, Settings, map, program},
     translation::ExpectationKey,
 };
 use nix::sched::{CloneFlags, setns};
@@ -162,6 +162,7 @@ impl Loaded {
                 flags,
                 addr_v4: Addr::from(IpAddr::from(host.v4)),
                 addr_v6: Addr::from(IpAddr::from(host.v6)),
+                ..Interface::default()
             };
             self.insert(map::INTERFACES, ifindex, interface);
         }
@@ -174,6 +175,15 @@ impl Loaded {
         let map = self.ebpf.map_mut(map::SETTINGS).expect("SETTINGS");
         let mut array: Array<_, Raw<Settings>> = Array::try_from(map).expect("SETTINGS");
         array.set(0, Raw(settings), 0).expect("SETTINGS");
+    }
+
+    /// The inner interface is in another network than the outer one.
+    pub fn inside_domain(&mut self, domain: u32) {
+        self.settings(|s| s.flags |= SETTING_DOMAINS);
+        let lan = self.lan;
+        let mut interface: Interface = self.get(map::INTERFACES, lan).expect("lan");
+        interface.domain = domain;
+        self.insert(map::INTERFACES, lan, interface);
     }
 
     /// Only this external port may be chosen.

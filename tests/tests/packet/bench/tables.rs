@@ -1,5 +1,7 @@
 //! The maps of the object, typed.
 
+use std::net::IpAddr;
+
 use aya::{
     Pod,
     maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues},
@@ -10,6 +12,7 @@ use ftp_nat_common::{
     layout::map,
     pairing::{Candidate, PairingKey, Sighting},
     session::{EditsKey, HalfRef, Session},
+    source::{Source, SourceKey},
     stream::Edits,
     translation::{Expectation, ExpectationKey, Flow},
 };
@@ -77,6 +80,20 @@ impl Loaded {
         self.entries(map::FLOWS)
     }
 
+    /// What a host has, as it is counted.
+    pub fn source(&self, ip: IpAddr, domain: u32) -> (i32, i32) {
+        let key = SourceKey {
+            addr: ip.into(),
+            domain,
+        };
+        let found: Source = self.get(map::SOURCES, key).unwrap_or_default();
+        (found.sessions, found.expectations)
+    }
+
+    pub fn halves(&self) -> Vec<(Tuple, HalfRef)> {
+        self.entries(map::HALVES)
+    }
+
     pub fn edits(&self, session: u64, role: usize) -> Option<Edits> {
         let key = EditsKey {
             session,
@@ -108,6 +125,7 @@ impl Loaded {
         self.empty::<EditsKey, Edits>(map::EDITS);
         self.empty::<ExpectationKey, Expectation>(map::EXPECTATIONS);
         self.empty::<Tuple, Flow>(map::FLOWS);
+        self.empty::<SourceKey, Source>(map::SOURCES);
         for name in [map::WATCHED_PORTS, map::LEARNED_PORTS] {
             let map = self.ebpf.map_mut(name).expect(name);
             let mut array: Array<_, u64> = Array::try_from(map).expect(name);
