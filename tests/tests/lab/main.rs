@@ -6,6 +6,7 @@
 mod adding_ports;
 mod cli_errors;
 mod data_path;
+mod domains;
 mod ipv6;
 mod lab_itself;
 mod leaving_nothing;
@@ -16,6 +17,7 @@ mod mtu_and_ttl;
 mod offloads;
 mod pinholes;
 mod restart;
+mod secrets;
 mod selective_acks;
 mod stream;
 mod support;
