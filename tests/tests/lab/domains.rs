@@ -1,7 +1,7 @@
 //! Two inside networks with the same addresses.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream},
+    net::{SocketAddr, SocketAddrV4, TcpStream},
     os::fd::{AsRawFd as _, FromRawFd as _, IntoRawFd as _},
 };
 
@@ -206,7 +206,7 @@ fn a_pinhole_is_nothing_to_the_other_network() -> Result<()> {
         .as_str()
         .context("nothing is announced")?
         .parse()?;
-    ensure!(public.ip() == Ipv4Addr::from(GATEWAY_OUTSIDE));
+    ensure!(public.ip() == GATEWAY_OUTSIDE);
 
     ensure!(
         lab.clients[1].connect(public).is_err(),
