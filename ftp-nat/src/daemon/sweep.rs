@@ -13,6 +13,7 @@ use ftp_nat_common::{
     translation::{Expectation, ExpectationKey},
 };
 
+use super::sources;
 use crate::{
     error::Result,
     maps::{Cursor, Maps},
@@ -79,7 +80,7 @@ impl Sweep {
             }
         } else {
             for (key, found) in maps.sources.page(&mut self.sources, max)? {
-                correct(maps, &key, found, self.counted.remove(&key))?;
+                sources::correct(maps, &key, found, self.counted.remove(&key))?;
             }
             if self.sources == Cursor::End {
                 for (key, counted) in self.counted.drain() {
@@ -89,20 +90,6 @@ impl Sweep {
             }
         }
         Ok(None)
-    }
-}
-
-/// Makes a host's numbers what was counted. What came or went meanwhile is
-/// missed; the next sweep counts it.
-fn correct(maps: &Maps, key: &SourceKey, found: Source, counted: Option<Source>) -> Result<()> {
-    match counted {
-        Some(counted) if counted != found => maps.sources.set(key, &counted),
-        Some(_) => Ok(()),
-        None => match maps.sources.take(key)? {
-            // Something came just now.
-            Some(taken) if taken != found => maps.sources.insert(key, &taken).map(drop),
-            _ => Ok(()),
-        },
     }
 }
 
@@ -188,7 +175,7 @@ fn remove_connection(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use ftp_nat_common::{
         addr::{Addr, Port, Tuple},
         session::{SESSION_FIN, SESSION_FIN_SERVER, SESSION_TRUSTED},
@@ -198,9 +185,9 @@ mod tests {
 
     use super::*;
 
-    const NOW: u64 = 1_000_000 * SECOND;
+    pub(crate) const NOW: u64 = 1_000_000 * SECOND;
 
-    fn sweep(maps: &Maps) -> Swept {
+    pub(crate) fn sweep(maps: &Maps) -> Swept {
         let mut sweep = Sweep::default();
         for _ in 0..1000 {
             // Pages of 2, so that walks go over many steps.
@@ -212,7 +199,7 @@ mod tests {
     }
 
     /// Session `id`, with halves and edits as the kernel side makes them.
-    fn add_session(maps: &Maps, id: u64, idle_seconds: u64, flags: u32) -> Session {
+    pub(crate) fn add_session(maps: &Maps, id: u64, idle_seconds: u64, flags: u32) -> Session {
         let session = Session {
             id,
             flags: SESSION_TRUSTED | flags,
@@ -276,41 +263,6 @@ mod tests {
         let left = maps.expectations.all().unwrap();
         let owners: Vec<_> = left.iter().map(|(_, e)| e.session).collect();
         assert_eq!(owners, [9], "the port has passed to another session");
-    }
-
-    #[test]
-    fn what_each_host_has_is_counted_anew() {
-        let maps = Maps::in_memory(&[]);
-        let host = |last, domain| SourceKey {
-            addr: Addr::from_v4([10, 0, 0, last]),
-            domain,
-        };
-        let source = |sessions, expectations| Source {
-            sessions,
-            expectations,
-        };
-        add_session(&maps, 1, 3600, 0);
-        add_session(&maps, 2, 3600, 0);
-        add_session(&maps, 3, 25 * 3600, 0);
-        let waiting = Expectation {
-            near: host(5, 0).addr,
-            near_domain: 7,
-            made_ns: NOW,
-            ..Expectation::default()
-        };
-        maps.expectations
-            .set(&ExpectationKey::default(), &waiting)
-            .unwrap();
-        // Wrong in every way: too many, too few, of a host that has none.
-        maps.sources.set(&host(1, 0), &source(5, -2)).unwrap();
-        maps.sources.set(&host(9, 0), &source(1, 1)).unwrap();
-        sweep(&maps);
-        let mut all = maps.sources.all().unwrap();
-        all.sort_by_key(|(key, _)| key.domain);
-        assert_eq!(
-            all,
-            [(host(1, 0), source(2, 0)), (host(5, 7), source(0, 1))]
-        );
     }
 
     #[test]
