@@ -240,6 +240,9 @@ fn handshake(packet: Packet) -> i32 {
         return NOT_CONTROL;
     }
     learn::sight(*packet);
+    if !from_client {
+        learn::answered(*packet);
+    }
     options::clamp_mss(packet, clamped_mss);
     TC_ACT_UNSPEC
 }

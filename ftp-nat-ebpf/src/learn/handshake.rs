@@ -89,7 +89,7 @@ pub fn syn_ack(packet: Packet) {
 /// Whether there is a session of this very handshake. One of another handshake
 /// between the same ends is told that it will be replaced.
 #[inline(always)]
-fn is_made(candidate: &Candidate) -> bool {
+pub(super) fn is_made(candidate: &Candidate) -> bool {
     // SAFETY: copied at once.
     let Some(known) = unsafe { HALVES.get(&candidate.before) }.copied() else {
         return false;

@@ -4,10 +4,12 @@
 //! | module | holds |
 //! |---|---|
 //! | [`handshake`] | from SYN, SYN-ACK and ACK |
+//! | [`local`] | the same, of clients and servers on the gateway itself |
 //! | [`pickup`] | from later packets, where the handshake was not seen |
 //! | [`session`] | making the session |
 
 mod handshake;
+mod local;
 mod pickup;
 mod session;
 
@@ -19,9 +21,11 @@ use ftp_nat_common::{
 };
 
 pub use handshake::complete;
+pub use local::answered;
 pub use pickup::sight as sight_midway;
 
 use crate::{
+    local::is_sender,
     maps::{REPLACE, SIGHTINGS, arrival, count},
     packet::Packet,
 };
@@ -124,6 +128,8 @@ pub fn at_egress(packet: Packet) {
         if unsafe { (*packet.skb).tc_index } != 0 {
             pickup::at_egress(packet);
         }
+    } else if is_sender(&packet) {
+        local::at_egress(packet);
     } else if packet.flags & flag::ACK == 0 {
         handshake::syn(packet);
     } else {

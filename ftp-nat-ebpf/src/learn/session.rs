@@ -7,7 +7,9 @@ use ftp_nat_common::{
     line::Line,
     pairing::{Candidate, MIDWAY_AT_LINE_END, REFUSED},
     seq::Seq,
-    session::{CLIENT, HalfRef, SERVER, SESSION_TRUSTED, Session},
+    session::{
+        CLIENT, HalfRef, SERVER, SESSION_LOCAL, SESSION_LOCAL_SERVER, SESSION_TRUSTED, Session,
+    },
     source::what,
     stream::{HALF_UNSYNCED, Half},
 };
@@ -127,6 +129,12 @@ fn begin(candidate: &Candidate, session: &mut Session) -> u64 {
     session.real_port = [candidate.before.sport, candidate.after.dport];
     session.seen_port = [candidate.after.sport, candidate.before.dport];
     session.ifindex = [candidate.client_ifindex, candidate.server_ifindex];
+    if candidate.client_ifindex == 0 {
+        session.flags |= SESSION_LOCAL;
+    }
+    if candidate.server_ifindex == 0 {
+        session.flags |= SESSION_LOCAL_SERVER;
+    }
     session.domain = [candidate.before.domain, candidate.after.domain];
     id
 }

@@ -1,0 +1,131 @@
+//! Learning from the handshake of a client or a server on the gateway itself.
+//! Each of its packets is seen at one hook only, with the addresses that the
+//! other end knows: both views are the same.
+
+use ftp_nat_common::{
+    pairing::{ANSWERED, PairingKey, SIGHTING_MAX_AGE_NS, SYN},
+    tcp::{clamped_mss, flag, option},
+};
+
+use super::{handshake::is_made, now};
+use crate::{
+    maps::{CANDIDATES, REPLACE, SIGHTINGS, is_watched, scratch},
+    options,
+    packet::Packet,
+};
+
+/// Learns from a SYN or a SYN-ACK that the gateway itself sends.
+#[inline(never)]
+pub fn at_egress(packet: Packet) {
+    let from_client = packet.flags & flag::ACK == 0;
+    let port = if from_client {
+        packet.tuple.dport
+    } else {
+        packet.tuple.sport
+    };
+    if !is_watched(port)
+        || options::find(&packet, option::MD5).is_some()
+        || options::find(&packet, option::AO).is_some()
+    {
+        return;
+    }
+    let known = if from_client {
+        syn(packet)
+    } else {
+        syn_ack(packet)
+    };
+    if known != 0 {
+        options::clamp_mss(&packet, clamped_mss);
+    }
+}
+
+/// The SYN of a client on the gateway makes a candidate. Gives 1 if it did.
+#[inline(never)]
+fn syn(packet: Packet) -> u32 {
+    let Some(scratch) = scratch() else { return 0 };
+    // SAFETY: this CPU's own memory.
+    let (candidate, key) = unsafe { (&mut (*scratch).candidate, &mut (*scratch).key) };
+    candidate.before = packet.tuple;
+    candidate.after = packet.tuple;
+    candidate.at_ns = now();
+    candidate.client_ifindex = 0;
+    candidate.server_ifindex = packet.ifindex();
+    candidate.client_isn = packet.seq;
+    candidate.server_isn = 0;
+    candidate.client_next = packet.seq.wrapping_add(1 + packet.payload_len());
+    candidate.server_next = 0;
+    candidate.client_ack = 0;
+    candidate.state = SYN;
+    *key = packet.tuple.reversed();
+    u32::from(CANDIDATES.insert(&*key, &*candidate, REPLACE).is_ok())
+}
+
+/// The SYN-ACK that a client on the gateway gets, at ingress, answers its
+/// candidate.
+#[inline(never)]
+pub fn answered(packet: Packet) {
+    let (Some(found), Some(scratch)) = (CANDIDATES.get_ptr(&packet.tuple), scratch()) else {
+        return;
+    };
+    // SAFETY: a live map value and this CPU's own memory.
+    let candidate = unsafe {
+        (*scratch).candidate = *found;
+        &mut (*scratch).candidate
+    };
+    if candidate.state != SYN || candidate.client_ifindex != 0 {
+        return;
+    }
+    // As for any other handshake: who didn't see the SYN can't answer it.
+    let first = candidate.client_isn.wrapping_add(1);
+    let most = candidate.client_next.wrapping_sub(first);
+    if packet.ack.wrapping_sub(first) > most {
+        return;
+    }
+    answer(packet);
+}
+
+/// The SYN-ACK of a server on the gateway: ingress has seen the SYN. Gives 1 if
+/// it did.
+#[inline(never)]
+fn syn_ack(packet: Packet) -> u32 {
+    let key = PairingKey {
+        seq: packet.ack.wrapping_sub(1),
+        ack: 0,
+        flags: u32::from(flag::SYN),
+    };
+    let (Some(found), Some(scratch)) = (SIGHTINGS.get_ptr(&key), scratch()) else {
+        return 0;
+    };
+    // SAFETY: a live map value and this CPU's own memory.
+    let (sighting, candidate) = unsafe { (&*found, &mut (*scratch).candidate) };
+    if sighting.poisoned != 0
+        || now().wrapping_sub(sighting.at_ns) > SIGHTING_MAX_AGE_NS
+        || sighting.tuple != packet.tuple.reversed()
+    {
+        return 0;
+    }
+    candidate.before = sighting.tuple;
+    candidate.after = sighting.tuple;
+    candidate.client_ifindex = sighting.ifindex;
+    candidate.server_ifindex = 0;
+    candidate.client_isn = key.seq;
+    candidate.client_ack = 0;
+    answer(packet);
+    1
+}
+
+/// Enters the candidate in scratch memory as one that `packet` answers.
+#[inline(never)]
+fn answer(packet: Packet) {
+    let Some(scratch) = scratch() else { return };
+    // SAFETY: this CPU's own memory.
+    let candidate = unsafe { &mut (*scratch).candidate };
+    candidate.at_ns = now();
+    candidate.state = ANSWERED;
+    candidate.client_next = packet.ack;
+    candidate.server_isn = packet.seq;
+    candidate.server_next = packet.seq.wrapping_add(1 + packet.payload_len());
+    if !is_made(candidate) {
+        let _ = CANDIDATES.insert(&candidate.before, &*candidate, REPLACE);
+    }
+}
