@@ -69,7 +69,7 @@ fn out_by_two_wans(policy: Policy) -> Result<()> {
         Policy::Port => rule(&site, &["ipproto", "tcp", "dport", "2121"])?,
         Policy::Mark => {
             site.gateway.nft(
-                "table ip policy {
+                "table ip marks {
                 chain prerouting {
                     type filter hook prerouting priority mangle;
                     ip saddr 10.10.0.2 meta mark set 2
@@ -149,7 +149,7 @@ fn in_by_two_wans() -> Result<()> {
         "iifname \"wan*\" tcp dport 21 dnat ip to 10.10.0.5",
     )?;
     site.gateway.nft(
-        "table ip policy {
+        "table ip marks {
             chain prerouting {
                 type filter hook prerouting priority mangle;
                 iifname wan2 ct state new ct mark set 2
