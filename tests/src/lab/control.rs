@@ -177,6 +177,11 @@ impl Control {
     /// Fetches a file in passive mode.
     pub fn retrieve_passive(&mut self, name: &str) -> Result<Vec<u8>> {
         let at = self.passive()?;
+        self.retrieve_at(at, name)
+    }
+
+    /// Fetches a file from where a reply said.
+    pub fn retrieve_at(&mut self, at: SocketAddr, name: &str) -> Result<Vec<u8>> {
         let mut data = self.host.connect(at)?;
         data.set_read_timeout(Some(PATIENCE))?;
         self.expect(&format!("RETR {name}"), 150)?;

@@ -9,6 +9,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`topology`], [`topology6`] | the ready-made labs, of IPv4 and of IPv6 |
+//! | [`topologies`] | labs put together piece by piece |
 //! | [`net`], [`host`], [`link`] | namespaces, what is done in them, what joins them |
 //! | [`firewall`] | nftables rules: NAT, forward chains, loss, the kernel's own helper |
 //! | [`process`], [`wait`], [`cleanup`] | programs, conditions with deadlines, leaving nothing behind |
@@ -34,6 +35,7 @@ pub mod peers;
 pub mod process;
 pub mod scripted;
 pub mod server;
+pub mod topologies;
 pub mod topology;
 pub mod topology6;
 pub mod wait;
@@ -43,5 +45,6 @@ pub use host::Host;
 pub use link::Offloads;
 pub use payload::Payload;
 pub use server::{Server, ServerKind, Target};
+pub use topologies::Site;
 pub use topology::Lab;
 pub use topology6::Lab6;

@@ -18,6 +18,10 @@ use nix::{
 
 use super::{cleanup, wait};
 
+/// How long a program may take to be ready. The kernel works for seconds on the
+/// check of the helper's programs, and others may want the processors too.
+const STARTING: Duration = Duration::from_secs(60);
+
 /// Runs a short command to its end and gives its standard output.
 pub fn checked(command: &mut Command) -> Result<String> {
     let shown = shown(command);
@@ -153,7 +157,7 @@ impl Process {
         mut condition: impl FnMut(&str) -> Result<bool>,
     ) -> Result<()> {
         let what = format!("{}: {what}", self.name);
-        wait::until_true(&what, wait::PATIENCE, || {
+        wait::until_true(&what, STARTING, || {
             if condition(&self.log())? {
                 return Ok(true);
             }

@@ -21,4 +21,5 @@ mod secrets;
 mod selective_acks;
 mod stream;
 mod support;
+mod topology;
 mod unload;

@@ -127,7 +127,7 @@ impl Session {
 
 /// The last PORT command in what a host received, even where the capture began
 /// in the middle of the connection.
-fn port_line(trace: &Trace) -> Result<String> {
+pub fn port_line(trace: &Trace) -> Result<String> {
     let lines = trace.tcp().filter_map(|(_, tcp)| {
         let text = String::from_utf8_lossy(tcp.payload).into_owned();
         text.starts_with("PORT ")

@@ -18,6 +18,24 @@ pub struct Edit {
     pub received: String,
 }
 
+/// The control port, as each end knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// The port that the client dials.
+    pub dialled: u16,
+    /// The port that the server listens at.
+    pub real: u16,
+}
+
+impl From<u16> for Ports {
+    fn from(port: u16) -> Self {
+        Self {
+            dialled: port,
+            real: port,
+        }
+    }
+}
+
 /// The traces of both ends.
 #[derive(Debug, Clone)]
 pub struct Sides {
@@ -43,10 +61,11 @@ impl Sides {
     }
 
     /// The control connections, as (at the client, at the server).
-    pub fn control(&self, port: u16) -> Result<Vec<(Conversation, Conversation)>> {
-        let mut servers = self.server.control(port)?;
+    pub fn control(&self, ports: impl Into<Ports>) -> Result<Vec<(Conversation, Conversation)>> {
+        let Ports { dialled, real } = ports.into();
+        let mut servers = self.server.control(real)?;
         let mut pairs = Vec::new();
-        for client in self.client.control(port)? {
+        for client in self.client.control(dialled)? {
             // NAT changes the ports, but the first number is never shifted.
             let isn = client.to_server.isn;
             let at = servers
@@ -63,14 +82,13 @@ impl Sides {
         Ok(pairs)
     }
 
-    /// Every line that was changed on its way over a control connection to
-    /// `port`, in order of its direction (commands first).
+    /// Every line that was changed on its way over a control connection, in order of its direction (commands first).
     ///
     /// That the streams have no holes, and that both ends count the same
     /// number of lines, is checked on the way.
-    pub fn edits(&self, port: u16) -> Result<Vec<Edit>> {
+    pub fn edits(&self, ports: impl Into<Ports>) -> Result<Vec<Edit>> {
         let mut edits = Vec::new();
-        for (client, server) in self.control(port)? {
+        for (client, server) in self.control(ports)? {
             client.complete().context("at the client")?;
             server.complete().context("at the server")?;
             edits.extend(compare(&client.to_server, &server.to_server).context("commands")?);
@@ -81,8 +99,14 @@ impl Sides {
 
     /// That just the announcements (lines beginning with `start`, in any case)
     /// were changed, and each into one with `address`; gives their number.
-    pub fn verify_edits(&self, port: u16, start: &str, address: &str) -> Result<usize> {
-        let edits = self.edits(port)?;
+    pub fn verify_edits(
+        &self,
+        ports: impl Into<Ports>,
+        start: &str,
+        address: &str,
+    ) -> Result<usize> {
+        let ports = ports.into();
+        let edits = self.edits(ports)?;
         for Edit { sent, received } in &edits {
             ensure!(
                 is_announcement(sent, start),
@@ -104,7 +128,7 @@ impl Sides {
                 .count()
         };
         let all: usize = self
-            .control(port)?
+            .control(ports)?
             .iter()
             .map(|(client, server)| lines(&client.to_server) + lines(&server.to_client))
             .sum();
@@ -118,11 +142,12 @@ impl Sides {
 
     /// The connections that carried data, as (at the client, at the server), by
     /// their first sequence number.
-    pub fn data(&self, control_port: u16) -> Result<Vec<(Conversation, Conversation)>> {
+    pub fn data(&self, ports: impl Into<Ports>) -> Result<Vec<(Conversation, Conversation)>> {
+        let dialled = ports.into().dialled;
         let mut servers = self.server.conversations()?;
         let mut pairs = Vec::new();
         for client in self.client.conversations()? {
-            if client.server.port() == control_port {
+            if client.server.port() == dialled {
                 continue;
             }
             let isn = client.to_server.isn;

@@ -22,7 +22,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-pub use both::{Edit, Sides};
+pub use both::{Edit, Ports, Sides};
 pub use conversation::{Conversation, conversations};
 pub use packet::{Direction, Flags, Ip, Packet, Tcp};
 pub use stream::{Line, Stream};

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt,
+    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt,
 };
 
 use crate::lab::{host::Host, wait};
@@ -24,6 +24,8 @@ pub struct Socket {
     pub receive_buffer: Option<usize>,
     /// Leaves Nagle's algorithm on.
     pub nagle: bool,
+    /// Connects from this address and port.
+    pub from: Option<SocketAddr>,
 }
 
 impl Socket {
@@ -37,6 +39,10 @@ impl Socket {
         host.enter(|| {
             let fd = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
             self.prepare(&fd)?;
+            if let Some(from) = self.from {
+                bind(fd.as_raw_fd(), &SockaddrStorage::from(from))
+                    .with_context(|| format!("cannot connect from {from}"))?;
+            }
             connect(fd.as_raw_fd(), &SockaddrStorage::from(to))
                 .with_context(|| format!("cannot connect to {to}"))?;
             let stream = TcpStream::from(fd);
