@@ -22,6 +22,7 @@ pub use handshake::complete;
 pub use pickup::sight as sight_midway;
 
 use crate::{
+    data::stack,
     maps::{REPLACE, SIGHTINGS, arrival, count},
     packet::Packet,
 };
@@ -116,17 +117,18 @@ fn pair(packet: &Packet) -> Option<*const Sighting> {
     Some(found)
 }
 
-/// Learns from a packet that leaves.
+/// Learns from a packet that leaves. `false`: it must not leave.
 #[inline(always)]
-pub fn at_egress(packet: Packet) {
+pub fn at_egress(packet: Packet) -> bool {
     if packet.flags & flag::SYN == 0 {
         // SAFETY: the context is valid for the whole run.
         if unsafe { (*packet.skb).tc_index } != 0 {
             pickup::at_egress(packet);
         }
     } else if packet.flags & flag::ACK == 0 {
-        handshake::syn(packet);
+        return handshake::syn(packet) != stack::LOST;
     } else {
         handshake::syn_ack(packet);
     }
+    true
 }
