@@ -1,0 +1,1 @@
+//! With offloads and without, and over links of other sizes.
