@@ -54,7 +54,7 @@ struct Site {
     client: Host,
     server: Host,
     gateway: Host,
-    _switch: Host,
+    _others: [Host; 2],
     net: Net,
 }
 
@@ -76,8 +76,8 @@ impl Site {
         for host in [&client, &server] {
             host.default_route(GATEWAY_INSIDE.into())?;
         }
-        gateway.run(&["ip", "link", "add", WAN, "type", "dummy"])?;
-        gateway.run(&["ip", "link", "set", WAN, "up"])?;
+        let outside = net.host("outside")?;
+        link::join(&gateway, WAN, &outside, ETH)?;
         gateway.address(WAN, &format!("{GATEWAY_OUTSIDE}/24"))?;
         gateway.sysctl("net.ipv4.ip_forward", "1")?;
         firewall::masquerade(&gateway)?;
@@ -95,7 +95,7 @@ impl Site {
             client,
             server,
             gateway,
-            _switch: switch,
+            _others: [switch, outside],
             net,
         })
     }
