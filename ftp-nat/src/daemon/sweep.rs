@@ -11,10 +11,10 @@ use ftp_nat_common::{
     addr::Tuple,
     session::{CLIENT, EditsKey, HalfRef, PENDING_MAX, SERVER, Session},
     source::{Source, SourceKey},
-    translation::{Expectation, ExpectationKey, FLOW_STACK},
+    translation::{Expectation, ExpectationKey},
 };
 
-use super::sources;
+use super::{exits, sources};
 use crate::{
     error::Result,
     maps::{Cursor, Maps},
@@ -83,7 +83,7 @@ impl Sweep {
         } else if self.exits != Cursor::End {
             // After the flows: what belonged to those that were just removed.
             for (exit, to) in maps.stack_flows.page(&mut self.exits, max)? {
-                remove_exit(maps, &exit, &to)?;
+                exits::sweep(maps, &exit, &to)?;
             }
         } else {
             for (key, found) in maps.sources.page(&mut self.sources, max)? {
@@ -175,26 +175,6 @@ fn remove_connection(maps: &Maps, keys: [Tuple; 2], now_ns: u64) -> Result<bool>
         }
     }
     Ok(removed)
-}
-
-/// Removes what egress makes of a connection by the stack, if its flow is gone.
-fn remove_exit(maps: &Maps, exit: &Tuple, to: &Tuple) -> Result<()> {
-    let is_used = |to: &Tuple| -> Result<bool> {
-        let key = to.reversed();
-        let flow = maps.flows.get(&key)?;
-        Ok(flow.is_some_and(|f| f.flags & FLOW_STACK != 0 && f.exit(&key).0 == *exit))
-    };
-    if is_used(to)? {
-        return Ok(());
-    }
-    // A new connection of the same addresses may have come in between. Its flow
-    // is made before this entry.
-    if let Some(taken) = maps.stack_flows.take(exit)?
-        && is_used(&taken)?
-    {
-        maps.stack_flows.insert(exit, &taken)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -370,46 +350,6 @@ pub(super) mod tests {
         add(12, [1, 3 * hours]);
         assert_eq!(sweep(&maps).connections, 1);
         assert_eq!(maps.flows.count().unwrap(), 4);
-    }
-
-    #[test]
-    fn what_egress_knows_goes_with_its_flow() {
-        let maps = Maps::in_memory(&[]);
-        let tuple = |sport, dport| Tuple {
-            sport: Port::new(sport),
-            dport: Port::new(dport),
-            ..Tuple::default()
-        };
-        let add = |sport, idle_seconds| {
-            let flow = Flow {
-                to: tuple(sport, 2),
-                via_port: Port::new(3),
-                last_ns: NOW - idle_seconds * SECOND,
-                flags: FLOW_ESTABLISHED | FLOW_STACK,
-                ..Flow::default()
-            };
-            let key = tuple(sport, 1);
-            maps.flows.set(&key, &flow).unwrap();
-            let (exit, to) = flow.exit(&key);
-            assert_eq!((exit, to), (tuple(3, sport), tuple(1, sport)));
-            maps.stack_flows.set(&exit, &to).unwrap();
-        };
-        add(20, 3 * 3600);
-        add(21, 1);
-        // The connection that it was for came again, by another way.
-        maps.flows
-            .set(
-                &tuple(22, 1),
-                &Flow {
-                    last_ns: NOW,
-                    ..Flow::default()
-                },
-            )
-            .unwrap();
-        maps.stack_flows.set(&tuple(3, 22), &tuple(1, 22)).unwrap();
-        assert_eq!(sweep(&maps).connections, 1);
-        let left = maps.stack_flows.all().unwrap();
-        assert_eq!(left, [(tuple(3, 21), tuple(1, 21))]);
     }
 
     #[test]
