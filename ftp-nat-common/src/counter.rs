@@ -106,6 +106,10 @@ counters! {
     RefusedDataSource = "refused_data_source",
     /// Data connections made.
     FlowsMade = "flows_made",
+    /// Data connections among them that the stack forwards.
+    StackFlowsMade = "stack_flows_made",
+    /// Data SYNs that were dropped because they couldn't be recognised after the stack (TCP resends them).
+    StackSynLost = "stack_syn_lost",
     /// Data connections refused because the flow table was full.
     FlowsTableFull = "flows_table_full",
     /// Data packets forwarded.

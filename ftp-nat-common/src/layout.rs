@@ -49,6 +49,9 @@ pub mod map {
     pub const PROGRAMS: &str = "PROGRAMS";
     /// Hash from `SourceKey` to `Source`.
     pub const SOURCES: &str = "SOURCES";
+    /// Hash from `Tuple` (as egress sees it) to `Tuple` (as it has to leave):
+    /// the data connections that the stack forwards.
+    pub const STACK_FLOWS: &str = "STACK_FLOWS";
     /// Per-CPU array of `u64`, indexed by `Counter`.
     pub const COUNTERS: &str = "COUNTERS";
     /// Per-CPU array of one scratch value; never pinned.
@@ -72,6 +75,7 @@ pub mod map {
         ADVERTISED,
         PROGRAMS,
         SOURCES,
+        STACK_FLOWS,
         COUNTERS,
     ];
 }

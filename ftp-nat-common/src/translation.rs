@@ -139,6 +139,9 @@ pub struct Flow {
     /// The packet's tuple after translation, with the domain of the interface
     /// it leaves by. Its reverse is the key of the other direction's flow.
     pub to: Tuple,
+    /// The destination address that the stack is given, where it forwards the
+    /// packet ([`FLOW_STACK`]); unspecified otherwise.
+    pub via: Addr,
     /// The interface the packet leaves by.
     pub out_ifindex: u32,
     /// Bits of `FLOW_*`.
@@ -149,10 +152,12 @@ pub struct Flow {
     pub role: u8,
     /// The announced port before translation.
     pub near_port: Port,
+    /// The destination port that goes with `via`.
+    pub via_port: Port,
     /// Zero.
-    pub _pad: u32,
+    pub _pad: u16,
 }
-const _: () = assert!(size_of::<Flow>() == 96);
+const _: () = assert!(size_of::<Flow>() == 112);
 
 /// The flow carries the SYN's direction (from the end that connects to the end
 /// that announced).
@@ -165,6 +170,9 @@ pub const FLOW_FIN: u32 = 4;
 pub const FLOW_RST: u32 = 8;
 /// A FIN passed in the other direction.
 pub const FLOW_PEER_FIN: u32 = 16;
+/// The stack forwards the connection: its destination is translated at ingress
+/// and its source at egress, as netfilter does.
+pub const FLOW_STACK: u32 = 32;
 
 /// Nanoseconds in a second.
 pub const SECOND: u64 = 1_000_000_000;
@@ -189,6 +197,29 @@ impl Flow {
         } else {
             FLOW_TRANSITORY_NS
         }
+    }
+
+    /// What the stack is given of a packet with the tuple `key`, the flow's own
+    /// key: the destination is changed, the source is not.
+    #[inline(always)]
+    #[must_use]
+    pub const fn at_stack(&self, key: &Tuple) -> Tuple {
+        Tuple {
+            src: key.src,
+            dst: self.via,
+            sport: key.sport,
+            dport: self.via_port,
+            domain: key.domain,
+        }
+    }
+
+    /// The entry at egress that belongs to this flow with the key `key`: what
+    /// the stack makes of the other direction's packet, and what that has to be
+    /// when it leaves. (Answers come to `key`, so they must leave as its reverse.)
+    #[inline(always)]
+    #[must_use]
+    pub const fn exit(&self, key: &Tuple) -> (Tuple, Tuple) {
+        (self.at_stack(key).reversed(), key.reversed())
     }
 
     /// Whether the flow is over at `now_ns`.
@@ -221,6 +252,46 @@ mod tests {
         );
         assert!(!f.expired(f.last_ns + FLOW_RESET_NS));
         assert!(f.expired(f.last_ns + FLOW_RESET_NS + 1));
+    }
+
+    /// 61.144.1.100:20 connects to a client that a gateway hides, and the stack
+    /// masquerades it on its way in as 10.10.0.254:999.
+    #[test]
+    fn the_two_hooks_of_the_stack_path_fit_together() {
+        let addr = |last| Addr::from_v4([10, 10, 0, last]);
+        let (server, public) = (
+            Addr::from_v4([61, 144, 1, 100]),
+            Addr::from_v4([61, 144, 1, 2]),
+        );
+        let tuple = |src, sport, dst, dport| Tuple {
+            src,
+            dst,
+            sport: Port::new(sport),
+            dport: Port::new(dport),
+            domain: 0,
+        };
+        let came = tuple(server, 20, public, 5000);
+        let left = tuple(server, 999, addr(1), 4000);
+        let there = Flow {
+            to: left,
+            via: addr(1),
+            via_port: Port::new(4000),
+            ..Flow::default()
+        };
+        assert_eq!(there.at_stack(&came), tuple(server, 20, addr(1), 4000));
+        let back = Flow {
+            to: came.reversed(),
+            via: addr(254),
+            via_port: Port::new(999),
+            ..Flow::default()
+        };
+        let answer = left.reversed();
+        assert_eq!(back.at_stack(&answer), tuple(addr(1), 4000, addr(254), 999));
+        // What the stack makes of each is where the other one's exit begins.
+        let masqueraded = tuple(addr(254), 999, addr(1), 4000);
+        assert_eq!(back.exit(&answer), (masqueraded, left));
+        let unmasqueraded = tuple(addr(1), 4000, server, 20);
+        assert_eq!(there.exit(&came), (unmasqueraded, came.reversed()));
     }
 
     #[test]

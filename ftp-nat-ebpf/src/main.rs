@@ -32,7 +32,11 @@ mod sources;
 mod sums;
 mod sync;
 
-use aya_ebpf::{bindings::TC_ACT_UNSPEC, macros::classifier, programs::TcContext};
+use aya_ebpf::{
+    bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC},
+    macros::classifier,
+    programs::TcContext,
+};
 use packet::Packet;
 
 /// `PACKET_HOST` of `include/uapi/linux/if_packet.h`.
@@ -78,7 +82,9 @@ pub fn ftp_nat_egress(ctx: TcContext) -> i32 {
     let Some(packet) = Packet::parse(ctx.skb.skb) else {
         return TC_ACT_UNSPEC;
     };
-    learn::at_egress(packet);
+    if !learn::at_egress(packet) {
+        return TC_ACT_SHOT as i32;
+    }
     let mut verdict = TC_ACT_UNSPEC;
     let control =
         maps::is_control_port(packet.tuple.sport) || maps::is_control_port(packet.tuple.dport);
@@ -91,6 +97,9 @@ pub fn ftp_nat_egress(ctx: TcContext) -> i32 {
         } else {
             data::from_local(packet);
         }
+    }
+    if verdict == TC_ACT_UNSPEC {
+        verdict = data::stack::egress(packet);
     }
     verdict
 }

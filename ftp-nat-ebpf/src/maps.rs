@@ -69,6 +69,9 @@ pub static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(PROGRAM_INDIC
 pub static SOURCES: HashMap<SourceKey, Source> =
     HashMap::with_max_entries(size::SOURCES, BPF_F_NO_PREALLOC);
 #[map]
+pub static STACK_FLOWS: HashMap<Tuple, Tuple> =
+    HashMap::with_max_entries(2 * size::DATA_CONNECTIONS, BPF_F_NO_PREALLOC);
+#[map]
 pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::ALL.len() as u32, 0);
 #[map]
 pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
@@ -100,6 +103,8 @@ pub struct Scratch {
     pub walk: Walk,
     /// The way out of the current packet.
     pub route: Route,
+    /// A flow on its way into its map.
+    pub flow: Flow,
     /// The connection that a session is being made of.
     pub candidate: Candidate,
     /// The expectation that a data connection came for.
@@ -150,6 +155,15 @@ pub fn settings() -> Settings {
 fn has_domains() -> bool {
     match SETTINGS.get(0) {
         Some(settings) => settings.flags & SETTING_DOMAINS != 0,
+        None => false,
+    }
+}
+
+/// Whether a `SETTING_*` bit is set.
+#[inline(always)]
+pub fn setting(bit: u32) -> bool {
+    match SETTINGS.get(0) {
+        Some(settings) => settings.flags & bit != 0,
         None => false,
     }
 }

@@ -13,7 +13,7 @@ use ftp_nat_common::{
 };
 
 use crate::{
-    data::flow_is_over,
+    data::{flow_is_over, forget_flow},
     learn,
     maps::{EDITS, EXPECTATIONS, FLOWS, HALVES, SESSIONS, SETTINGS, Scratch, count, scratch},
     sources,
@@ -76,7 +76,7 @@ extern "C" fn flow(_map: *mut c_void, key: *mut c_void, value: *mut c_void, _: *
     let (key, flow) = unsafe { (&*key.cast::<Tuple>(), &*value.cast::<Flow>()) };
     let now = learn::now();
     if flow.expired(now) && flow_is_over(flow, now) {
-        let _ = FLOWS.remove(key);
+        forget_flow(key, flow);
     }
     0
 }

@@ -2,20 +2,22 @@
 //! flows, one for each direction.
 
 use ftp_nat_common::{
-    addr::Tuple,
+    addr::{Addr, Port, Tuple},
     counter::Counter,
+    layout::SETTING_STACK,
     session::Session,
     source::what,
     tcp::flag,
     translation::{
         EXPECT_FROM_LOCAL, EXPECT_HAIRPIN, EXPECT_LOCAL, Expectation, ExpectationKey,
-        FLOW_ESTABLISHED, FLOW_FIN, FLOW_FORWARD, FLOW_PEER_FIN, FLOW_RST, Flow,
+        FLOW_ESTABLISHED, FLOW_FIN, FLOW_FORWARD, FLOW_PEER_FIN, FLOW_RST, FLOW_STACK, Flow,
     },
 };
 
 use crate::{
     maps::{
-        CREATE, EXPECTATIONS, FLOWS, REPLACE, SESSIONS, SIDE_INSIDE, count, scratch, settings, side,
+        CREATE, EXPECTATIONS, FLOWS, REPLACE, SESSIONS, SIDE_INSIDE, STACK_FLOWS, count, scratch,
+        setting, settings, side,
     },
     packet::Packet,
     sources, sync,
@@ -94,7 +96,7 @@ pub fn open(packet: Packet, now: u64) -> u32 {
         came(expected);
         return LOCAL;
     }
-    if make_pair(packet, expected, back_by, now) {
+    if make_pair(*packet, expected, back_by, now) {
         give(expected);
         return MADE;
     }
@@ -115,43 +117,63 @@ fn is_inside(ifindex: u32) -> bool {
     side(ifindex) == SIDE_INSIDE
 }
 
-#[inline(always)]
-fn make_pair(packet: &Packet, expected: &Expectation, back_by: u32, now: u64) -> bool {
-    let to = Tuple {
-        src: expected.far_seen,
-        dst: expected.near,
-        sport: packet.tuple.sport,
-        dport: expected.near_port,
-        domain: expected.near_domain,
+#[inline(never)]
+fn make_pair(packet: Packet, expected: &Expectation, back_by: u32, now: u64) -> bool {
+    let packet = &packet;
+    let Some(scratch) = scratch() else {
+        return false;
     };
-    let mut flow = Flow {
+    // SAFETY: this CPU's own memory.
+    let flow = unsafe { &mut (*scratch).flow };
+    *flow = Flow {
         last_ns: now,
         made_ns: now,
         packets: 0,
         bytes: 0,
         session: expected.session,
-        to,
+        to: Tuple {
+            src: expected.far_seen,
+            dst: expected.near,
+            sport: packet.tuple.sport,
+            dport: expected.near_port,
+            domain: expected.near_domain,
+        },
+        via: Addr::UNSPECIFIED,
         out_ifindex: expected.near_ifindex,
         flags: FLOW_FORWARD,
         kind: expected.kind,
         role: expected.role,
         near_port: expected.near_port,
+        via_port: Port(0),
         _pad: 0,
     };
-    if FLOWS.insert(packet.tuple, flow, REPLACE).is_err() {
+    let by_stack = setting(SETTING_STACK);
+    if by_stack {
+        flow.flags = FLOW_FORWARD | FLOW_STACK;
+        flow.via = expected.near;
+        flow.via_port = expected.near_port;
+    }
+    if FLOWS.insert(packet.tuple, &*flow, REPLACE).is_err() {
         count(Counter::FlowsTableFull);
         return false;
     }
-    flow.to = packet.tuple.reversed();
-    flow.flags = 0;
-    flow.out_ifindex = back_by;
-    if FLOWS.insert(to.reversed(), flow, REPLACE).is_err() {
+    let whole = if by_stack {
+        // The other flow is made when it is known what the stack makes of the SYN.
+        make_exit(&packet.tuple, flow)
+    } else {
+        flow.out_ifindex = back_by;
+        make_reply(&packet.tuple, flow)
+    };
+    if !whole {
         let _ = FLOWS.remove(packet.tuple);
         count(Counter::FlowsTableFull);
         return false;
     }
     count(Counter::ExpectationsUsed);
     count(Counter::FlowsMade);
+    if by_stack {
+        count(Counter::StackFlowsMade);
+    }
     came(expected);
     true
 }
@@ -192,6 +214,51 @@ pub fn from_local(packet: Packet) {
         count(Counter::ExpectationsUsed);
         came(expected);
     }
+}
+
+/// Enters what egress has to make of a flow's answers.
+#[inline(never)]
+fn make_exit(key: &Tuple, flow: &Flow) -> bool {
+    let (exit, to) = flow.exit(key);
+    STACK_FLOWS.insert(exit, to, REPLACE).is_ok()
+}
+
+/// Makes the flow of the other direction out of the first one's.
+#[inline(never)]
+fn make_reply(key: &Tuple, flow: &mut Flow) -> bool {
+    let answer = flow.to.reversed();
+    flow.to = key.reversed();
+    flow.flags = 0;
+    FLOWS.insert(answer, &*flow, REPLACE).is_ok()
+}
+
+/// Removes a flow that is over, with what egress knows of it.
+#[inline(never)]
+pub fn forget(key: &Tuple, flow: &Flow) {
+    if flow.flags & FLOW_STACK != 0 {
+        let (exit, to) = flow.exit(key);
+        // SAFETY: read at once.
+        let own = match unsafe { STACK_FLOWS.get(exit) } {
+            // A newer connection may have taken it over.
+            Some(found) => *found == to,
+            None => false,
+        };
+        if own {
+            let _ = STACK_FLOWS.remove(exit);
+        }
+    }
+    let _ = FLOWS.remove(key);
+}
+
+/// Counts a packet.
+#[inline(always)]
+pub fn tally(packet: &Packet, flow: &mut Flow) {
+    // SAFETY: live map values.
+    unsafe {
+        sync::add(&raw mut flow.packets, 1);
+        sync::add(&raw mut flow.bytes, u64::from(packet.l3_len));
+    }
+    count(Counter::DataPackets);
 }
 
 /// Whether the other direction is over too. One direction may be silent for

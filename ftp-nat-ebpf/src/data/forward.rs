@@ -21,7 +21,6 @@ use crate::{
     maps::{INTERFACES, count, scratch},
     options,
     packet::{Packet, l2_len, store, tcp, v4, v6},
-    sync,
 };
 
 /// `struct bpf_fib_lookup` of `include/uapi/linux/bpf.h`, without its unions.
@@ -104,13 +103,8 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
         clamp_mss(*packet, flow.out_ifindex);
     }
     flow::follow(packet, flow, now);
-    // SAFETY: live map values.
-    unsafe {
-        sync::add(&raw mut flow.packets, 1);
-        sync::add(&raw mut flow.bytes, u64::from(packet.l3_len));
-    }
-    count(Counter::DataPackets);
-    if translate(packet, &to).is_none() {
+    flow::tally(packet, flow);
+    if !translate(*packet, &to, 1) {
         count(Counter::DroppedEditFailed);
         return TC_ACT_SHOT as i32;
     }
@@ -170,9 +164,10 @@ fn address_sum(is_v4: bool, addr: &Addr) -> u32 {
     }
 }
 
-/// Writes the new addresses, ports and TTL.
-#[inline(always)]
-fn translate(packet: &Packet, to: &Tuple) -> Option<()> {
+/// Writes the new addresses and ports, and a TTL that is smaller by `hops`.
+#[inline(never)]
+pub fn translate(packet: Packet, to: &Tuple, hops: u32) -> bool {
+    let (packet, new_ttl) = (&packet, packet.ttl.wrapping_sub(hops as u8));
     let sum = |t: &Tuple| {
         csum::add(
             address_sum(packet.is_v4, &t.src),
@@ -184,26 +179,24 @@ fn translate(packet: &Packet, to: &Tuple) -> Option<()> {
     if !packet.fix_tcp_check(addresses, true)
         || !packet.fix_tcp_check(csum::diff(ports(&packet.tuple), ports(to)), false)
     {
-        return None;
+        return false;
     }
     let ports = [to.sport.0, to.dport.0];
     if !store(packet.skb, packet.l4 + tcp::SPORT, &ports) {
-        return None;
+        return false;
     }
     if packet.is_v4 {
         let both = [to.src.v4_word(), to.dst.v4_word()];
         // The TTL is the first byte of its 16-bit word.
         let ttl = |ttl: u8| u32::from(u16::from_ne_bytes([ttl, 0]));
-        let delta = csum::add(addresses, csum::diff(ttl(packet.ttl), ttl(packet.ttl - 1)));
-        let done = store(packet.skb, packet.l3 + v4::SRC, &both)
-            && store(packet.skb, packet.l3 + v4::TTL, &(packet.ttl - 1))
-            && packet.fix_ip_check(delta);
-        done.then_some(())
+        let delta = csum::add(addresses, csum::diff(ttl(packet.ttl), ttl(new_ttl)));
+        store(packet.skb, packet.l3 + v4::SRC, &both)
+            && store(packet.skb, packet.l3 + v4::TTL, &new_ttl)
+            && packet.fix_ip_check(delta)
     } else {
         let both = [to.src.0, to.dst.0];
-        let done = store(packet.skb, packet.l3 + v6::SRC, &both)
-            && store(packet.skb, packet.l3 + v6::HOP_LIMIT, &(packet.ttl - 1));
-        done.then_some(())
+        store(packet.skb, packet.l3 + v6::SRC, &both)
+            && store(packet.skb, packet.l3 + v6::HOP_LIMIT, &new_ttl)
     }
 }
 

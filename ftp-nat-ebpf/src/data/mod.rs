@@ -4,17 +4,19 @@
 //! |---|---|
 //! | [`flow`] | an expectation becomes a pair of flows; their state |
 //! | [`forward`] | route, TTL, MTU, translation, redirection |
+//! | [`stack`] | the same left to the stack |
 //! | [`icmp`] | what a router answers to a packet it can't forward |
 
 mod flow;
 mod forward;
 mod icmp;
+pub mod stack;
 
-pub use flow::is_over as flow_is_over;
+pub use flow::{forget as forget_flow, is_over as flow_is_over};
 pub use forward::Route;
 
 use aya_ebpf::bindings::TC_ACT_UNSPEC;
-use ftp_nat_common::tcp::flag;
+use ftp_nat_common::{tcp::flag, translation::FLOW_STACK};
 
 use crate::{
     learn, log,
@@ -65,11 +67,14 @@ pub fn ingress(packet: Packet) -> i32 {
     // SAFETY: a live map value; its numbers are statistics and bits that only grow.
     let flow = unsafe { &mut *flow };
     if flow.expired(now) && flow::is_over(flow, now) {
-        let _ = FLOWS.remove(&packet.tuple);
+        flow::forget(&packet.tuple, flow);
         return TC_ACT_UNSPEC;
     }
     if opened == flow::MADE {
         log::connected(packet.skb, flow);
+    }
+    if flow.flags & FLOW_STACK != 0 {
+        return stack::ingress(*packet, flow, now);
     }
     forward::packet(*packet, flow, now)
 }

@@ -9,18 +9,25 @@ use ftp_nat_common::{
 
 use super::{now, pair, session};
 use crate::{
+    data::stack,
     log,
     maps::{CANDIDATES, HALVES, REPLACE, SESSIONS, count, is_watched, learn_port, scratch},
     packet::Packet,
 };
 
-/// A SYN seen at both hooks makes a candidate.
+/// A SYN seen at both hooks makes a candidate, or tells what the stack makes of
+/// a data connection; then the result is that of [`stack::learn`].
 #[inline(never)]
-pub fn syn(packet: Packet) {
+pub fn syn(packet: Packet) -> u32 {
     let packet = &packet;
     let (Some(sighting), Some(scratch)) = (pair(packet), scratch()) else {
-        return;
+        return stack::NOT_DATA;
     };
+    // SAFETY: a live map value.
+    let learned = stack::learn(*packet, unsafe { &*sighting });
+    if learned != stack::NOT_DATA {
+        return learned;
+    }
     // SAFETY: a live map value and this CPU's own memory.
     let (sighting, candidate) = unsafe { (&*sighting, &mut (*scratch).candidate) };
     candidate.before = sighting.tuple;
@@ -41,6 +48,7 @@ pub fn syn(packet: Packet) {
     if CANDIDATES.insert(key, &*candidate, REPLACE).is_err() {
         count(Counter::SessionsTableFull);
     }
+    stack::NOT_DATA
 }
 
 /// The SYN-ACK of a candidate, seen at both hooks, answers it.

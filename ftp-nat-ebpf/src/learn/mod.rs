@@ -25,6 +25,7 @@ pub use local::answered;
 pub use pickup::sight as sight_midway;
 
 use crate::{
+    data::stack,
     local::is_sender,
     maps::{REPLACE, SIGHTINGS, arrival, count},
     packet::Packet,
@@ -120,9 +121,9 @@ fn pair(packet: &Packet) -> Option<*const Sighting> {
     Some(found)
 }
 
-/// Learns from a packet that leaves.
+/// Learns from a packet that leaves. `false`: it must not leave.
 #[inline(always)]
-pub fn at_egress(packet: Packet) {
+pub fn at_egress(packet: Packet) -> bool {
     if packet.flags & flag::SYN == 0 {
         // SAFETY: the context is valid for the whole run.
         if unsafe { (*packet.skb).tc_index } != 0 {
@@ -131,8 +132,9 @@ pub fn at_egress(packet: Packet) {
     } else if is_sender(&packet) {
         local::at_egress(packet);
     } else if packet.flags & flag::ACK == 0 {
-        handshake::syn(packet);
+        return handshake::syn(packet) != stack::LOST;
     } else {
         handshake::syn_ack(packet);
     }
+    true
 }

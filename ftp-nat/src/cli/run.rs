@@ -72,6 +72,17 @@ pub(super) struct Options {
     /// How the programs are attached.
     #[arg(long, value_enum, default_value_t = HookChoice::Auto)]
     hook: HookChoice,
+    /// How new data connections are forwarded; those that run stay on their path.
+    #[arg(long, value_enum, default_value_t = PathChoice::Redirect)]
+    data_path: PathChoice,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PathChoice {
+    /// Past the stack.
+    Redirect,
+    /// By the stack.
+    Stack,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -115,6 +126,7 @@ fn config(options: Options, level: LevelFilter) -> Config {
             HookChoice::Tcx => Some(Hook::Tcx),
             HookChoice::Clsact => Some(Hook::Clsact),
         },
+        by_stack: options.data_path == PathChoice::Stack,
         log_level: level,
     }
 }

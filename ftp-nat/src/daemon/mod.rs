@@ -1,6 +1,7 @@
 //! What `run` does once packets are handled: sweeps, forwards the kernel
 //! side's messages, and waits for a signal.
 
+mod exits;
 mod sources;
 pub mod sweep;
 

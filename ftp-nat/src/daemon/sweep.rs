@@ -8,12 +8,13 @@
 use std::collections::HashMap;
 
 use ftp_nat_common::{
+    addr::Tuple,
     session::{CLIENT, EditsKey, HalfRef, PENDING_MAX, SERVER, Session},
     source::{Source, SourceKey},
     translation::{Expectation, ExpectationKey},
 };
 
-use super::sources;
+use super::{exits, sources};
 use crate::{
     error::Result,
     maps::{Cursor, Maps},
@@ -39,6 +40,7 @@ pub struct Sweep {
     sources: Cursor,
     /// What each host has, counted on the way.
     counted: HashMap<SourceKey, Source>,
+    exits: Cursor,
     swept: Swept,
 }
 
@@ -77,6 +79,11 @@ impl Sweep {
                     let over = remove_connection(maps, [key, peer], now_ns)?;
                     self.swept.connections += usize::from(over);
                 }
+            }
+        } else if self.exits != Cursor::End {
+            // After the flows: what belonged to those that were just removed.
+            for (exit, to) in maps.stack_flows.page(&mut self.exits, max)? {
+                exits::sweep(maps, &exit, &to)?;
             }
         } else {
             for (key, found) in maps.sources.page(&mut self.sources, max)? {
@@ -149,11 +156,7 @@ fn remove_expectation(maps: &Maps, key: &ExpectationKey, seen: &Expectation) -> 
 }
 
 /// Removes a connection if both of its flows have expired.
-fn remove_connection(
-    maps: &Maps,
-    keys: [ftp_nat_common::addr::Tuple; 2],
-    now_ns: u64,
-) -> Result<bool> {
+fn remove_connection(maps: &Maps, keys: [Tuple; 2], now_ns: u64) -> Result<bool> {
     for key in keys {
         if maps
             .flows
@@ -177,7 +180,7 @@ fn remove_connection(
 #[cfg(test)]
 pub(super) mod tests {
     use ftp_nat_common::{
-        addr::{Addr, Port, Tuple},
+        addr::{Addr, Port},
         session::{SESSION_FIN, SESSION_FIN_SERVER, SESSION_TRUSTED},
         stream::Edits,
         translation::{FLOW_ESTABLISHED, Flow, SECOND},

@@ -22,7 +22,8 @@ use std::{path::PathBuf, rc::Rc};
 
 use ftp_nat_common::layout::{
     EXPECT_TIMEOUT_SECS, EXPECTATIONS_PER_SOURCE, LAYOUT_VERSION, MARK, PORT_FIRST, PORT_LAST,
-    SESSIONS_PER_SOURCE, SETTING_ADVERTISE, SETTING_DOMAINS, SETTING_HAIRPIN, Settings, map,
+    SESSIONS_PER_SOURCE, SETTING_ADVERTISE, SETTING_DOMAINS, SETTING_HAIRPIN, SETTING_STACK,
+    SETTING_STACK_FLOWS, Settings, map,
 };
 use log::LevelFilter;
 
@@ -66,6 +67,8 @@ pub struct Config {
     pub pin_path: PathBuf,
     /// How to attach. `None`: the best that the kernel has.
     pub hook: Option<Hook>,
+    /// Whether the stack forwards new data connections.
+    pub by_stack: bool,
     /// The most detailed messages wanted from the kernel side.
     pub log_level: LevelFilter,
 }
@@ -314,7 +317,13 @@ fn settle(
 ) -> Result<PortSet> {
     let _lock = pins.lock_ports()?;
     advertise::replace(maps, &config.advertise)?;
-    maps.settings.set(&0, &settings(config, selected))?;
+    let former = maps.settings.get(&0)?.map_or(0, |s| s.flags);
+    let mut settings = settings(config, selected);
+    settings.flags |= former & SETTING_STACK_FLOWS;
+    if config.by_stack {
+        settings.flags |= SETTING_STACK | SETTING_STACK_FLOWS;
+    }
+    maps.settings.set(&0, &settings)?;
     match &config.ports {
         Some(wanted) => ports::replace(maps, wanted)?,
         None if adopted => {}

@@ -134,6 +134,7 @@ impl Maps {
             flows: Box::new(MemoryTable::hash(2 * size::DATA_CONNECTIONS)),
             advertised: Box::new(MemoryTable::hash(size::ADVERTISED)),
             sources: Box::new(MemoryTable::hash(size::SOURCES)),
+            stack_flows: Box::new(MemoryTable::hash(2 * size::DATA_CONNECTIONS)),
             counters: Box::new(MemoryCounts(RefCell::new(counters.to_vec()))),
         };
         // An array in memory can't fail.

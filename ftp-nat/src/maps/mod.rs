@@ -60,6 +60,8 @@ pub struct Maps {
     pub advertised: AnyTable<Addr, Addr>,
     /// What each host has in the other tables.
     pub sources: AnyTable<SourceKey, Source>,
+    /// What egress makes of data connections that the stack forwards.
+    pub stack_flows: AnyTable<Tuple, Tuple>,
     /// The counters.
     pub counters: Box<dyn Counts>,
 }

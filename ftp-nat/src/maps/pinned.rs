@@ -159,6 +159,7 @@ impl Maps {
             flows: table(source, map::FLOWS)?,
             advertised: table(source, map::ADVERTISED)?,
             sources: table(source, map::SOURCES)?,
+            stack_flows: table(source, map::STACK_FLOWS)?,
             counters: Box::new(KernelCounts(counters)),
         })
     }

@@ -51,7 +51,7 @@ const fn shape<K, V>(name: &'static str, kind: MapType, max_entries: u32) -> Sha
 }
 
 /// All pinned maps.
-pub const SHAPES: [Shape; 15] = [
+pub const SHAPES: [Shape; 16] = [
     shape::<u32, Settings>(map::SETTINGS, MapType::Array, 1),
     shape::<u32, u64>(map::WATCHED_PORTS, MapType::Array, PORT_WORDS),
     shape::<u32, u64>(map::LEARNED_PORTS, MapType::Array, PORT_WORDS),
@@ -66,6 +66,7 @@ pub const SHAPES: [Shape; 15] = [
     shape::<Addr, Addr>(map::ADVERTISED, MapType::Hash, size::ADVERTISED),
     shape::<u32, u32>(map::PROGRAMS, MapType::ProgramArray, PROGRAM_INDICES),
     shape::<SourceKey, Source>(map::SOURCES, MapType::Hash, size::SOURCES),
+    shape::<Tuple, Tuple>(map::STACK_FLOWS, MapType::Hash, 2 * size::DATA_CONNECTIONS),
     shape::<u32, u64>(
         map::COUNTERS,
         MapType::PerCpuArray,

@@ -25,6 +25,7 @@ pub fn stats(stats: &Stats, all: bool) -> String {
         ("sessions", stats.tables.sessions),
         ("expectations", stats.tables.expectations),
         ("flows", stats.tables.flows),
+        ("stack flows", stats.tables.stack_flows),
         ("interfaces", stats.tables.interfaces),
     ];
     for (name, fill) in fills {

@@ -35,6 +35,8 @@ pub struct Tables {
     pub expectations: Fill,
     /// Directions of data connections: two for each.
     pub flows: Fill,
+    /// What egress makes of data connections that the stack forwards: two for each.
+    pub stack_flows: Fill,
     /// Interfaces.
     pub interfaces: Fill,
 }
@@ -85,6 +87,7 @@ pub fn collect(maps: &Maps, context: &Context) -> Result<Stats> {
             sessions: fill(&maps.sessions)?,
             expectations: fill(&maps.expectations)?,
             flows: fill(&maps.flows)?,
+            stack_flows: fill(&maps.stack_flows)?,
             interfaces: fill(&maps.interfaces)?,
         },
     })

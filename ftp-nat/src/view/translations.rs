@@ -6,7 +6,7 @@ use ftp_nat_common::{
     addr::Tuple,
     translation::{
         Expectation, ExpectationKey, FLOW_ESTABLISHED, FLOW_FIN, FLOW_FORWARD, FLOW_PEER_FIN,
-        FLOW_RST, Flow, Kind,
+        FLOW_RST, FLOW_STACK, Flow, Kind,
     },
 };
 use serde::Serialize;
@@ -53,6 +53,9 @@ pub struct Translation {
     pub peer: String,
     /// The peer as the announcer sees it.
     pub peer_seen: String,
+    /// `redirect` or `stack`; `null` while pending, for it is decided when the
+    /// connection comes.
+    pub path: Option<&'static str>,
     /// The interface the announcer is behind.
     pub announcer_interface: Option<String>,
     /// The interface the peer is behind.
@@ -126,6 +129,7 @@ fn pending(
         became: endpoint(key.addr, key.port),
         peer: expectation.far_real.to_string(),
         peer_seen: expectation.far_seen.to_string(),
+        path: None,
         announcer_interface: context.interface(expectation.near_ifindex),
         peer_interface: context.interface(expectation.far_ifindex),
         announcer_domain: context.domain(expectation.near_domain),
@@ -171,6 +175,11 @@ fn active(
         became: endpoint(key.dst, key.dport),
         peer: endpoint(key.src, key.sport),
         peer_seen: endpoint(flow.to.src, flow.to.sport),
+        path: Some(if flow.flags & FLOW_STACK == 0 {
+            "redirect"
+        } else {
+            "stack"
+        }),
         announcer_interface: context.interface(flow.out_ifindex),
         peer_interface: context.interface(reply.out_ifindex),
         announcer_domain: context.domain(flow.to.domain),
@@ -262,6 +271,7 @@ pub(crate) mod tests {
             panic!("{all:?}")
         };
         assert_eq!((active.state, active.announcement), ("established", "PORT"));
+        assert_eq!((active.path, pending.path), (Some("redirect"), None));
         assert_eq!(active.announced, "10.10.0.1:4000");
         assert_eq!(active.became, "61.144.1.2:5000");
         assert_eq!(active.peer, "61.144.1.100:20");

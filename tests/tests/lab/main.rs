@@ -19,6 +19,7 @@ mod pinholes;
 mod restart;
 mod secrets;
 mod selective_acks;
+mod stack_path;
 mod stream;
 mod support;
 mod topology;
