@@ -6,7 +6,7 @@ use ftp_nat_tests::lab::{
     capture::{Sides, Trace},
     control::Control,
     firewall,
-    ftp_nat::FtpNat,
+    ftp_nat::{Builder, FtpNat},
     topology::GATEWAY_OUTSIDE,
 };
 
@@ -102,9 +102,14 @@ pub struct Session {
 impl Session {
     /// Active mode behind masquerade.
     pub fn behind_masquerade() -> Result<Self> {
+        Self::behind_masquerade_with(|run| run)
+    }
+
+    /// The same with other arguments.
+    pub fn behind_masquerade_with(change: impl FnOnce(Builder) -> Builder) -> Result<Self> {
         let lab = Lab::masquerade()?;
         let server = lab.server.vsftpd().start()?;
-        let ftp_nat = lab.ftp_nat().start()?;
+        let ftp_nat = change(lab.ftp_nat()).start()?;
         let control = lab.client.log_in(&lab.reach(&server))?;
         Ok(Self {
             control,
@@ -127,7 +132,7 @@ impl Session {
 
 /// The last PORT command in what a host received, even where the capture began
 /// in the middle of the connection.
-fn port_line(trace: &Trace) -> Result<String> {
+pub fn port_line(trace: &Trace) -> Result<String> {
     let lines = trace.tcp().filter_map(|(_, tcp)| {
         let text = String::from_utf8_lossy(tcp.payload).into_owned();
         text.starts_with("PORT ")
