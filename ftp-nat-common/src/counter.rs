@@ -60,6 +60,8 @@ counters! {
     RefusedUntrusted = "refused_untrusted",
     /// Refused: a passive reply that nobody asked for, or an announcement after `EPSV ALL`.
     RefusedUnsolicited = "refused_unsolicited",
+    /// Refused: the data path is being drained by `unload`.
+    RefusedDraining = "refused_draining",
     /// Refused: the expectation table was full.
     RefusedTableFull = "refused_table_full",
     /// Refused: as many announcements of the sender wait for their connection as one may have.

@@ -25,6 +25,9 @@ pub mod map {
     /// The same shape, for real server ports that differ from the watched port
     /// a client dialled (DNAT with a port change). Written by the kernel only.
     pub const LEARNED_PORTS: &str = "LEARNED_PORTS";
+    /// The same shape: ports of the hosts that are never opened, whoever announces
+    /// them. Written by userspace only.
+    pub const DENIED_PORTS: &str = "DENIED_PORTS";
     /// Hash from ifindex (`u32`) to [`super::Interface`].
     pub const INTERFACES: &str = "INTERFACES";
     /// LRU hash from `PairingKey` to `Sighting`.
@@ -64,6 +67,7 @@ pub mod map {
         SETTINGS,
         WATCHED_PORTS,
         LEARNED_PORTS,
+        DENIED_PORTS,
         INTERFACES,
         SIGHTINGS,
         CANDIDATES,
@@ -180,6 +184,9 @@ pub const EXPECTATIONS_PER_SOURCE: u32 = 4_096;
 pub struct Interface {
     /// Bits of `INTERFACE_*`.
     pub flags: u32,
+    /// The ifindex it has now, after it was removed and made anew; 0 while this
+    /// entry's is the right one.
+    pub moved_to: u32,
     /// The gateway's own IPv4 address there, the source of its ICMP errors;
     /// unspecified where it has none.
     pub addr_v4: Addr,
@@ -189,7 +196,13 @@ pub struct Interface {
     pub domain: Domain,
     /// The index of the VRF device it is a port of, 0 without one.
     pub vrf: u32,
+    /// Its name, filled up with zeroes: by it, it is found again when it was
+    /// removed and made anew.
+    pub name: [u8; NAME_LEN],
 }
+
+/// `IFNAMSIZ` of <linux/if.h>.
+pub const NAME_LEN: usize = 16;
 
 /// Bit of the domains that are VRFs; the others are the VRF device's index.
 /// Domains that were given a number don't have it.

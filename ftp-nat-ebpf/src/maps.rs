@@ -37,6 +37,8 @@ pub static WATCHED_PORTS: Array<u64> = Array::with_max_entries(PORT_WORDS, 0);
 #[map]
 pub static LEARNED_PORTS: Array<u64> = Array::with_max_entries(PORT_WORDS, 0);
 #[map]
+pub static DENIED_PORTS: Array<u64> = Array::with_max_entries(PORT_WORDS, 0);
+#[map]
 pub static INTERFACES: HashMap<u32, Interface> =
     HashMap::with_max_entries(size::INTERFACES, BPF_F_NO_PREALLOC);
 #[map]
@@ -225,6 +227,12 @@ fn bit(map: &Array<u64>, port: u16) -> bool {
 #[inline(always)]
 pub fn is_watched(port: Port) -> bool {
     bit(&WATCHED_PORTS, port.get())
+}
+
+/// Whether the port may be opened to nobody.
+#[inline(always)]
+pub fn is_denied(port: u16) -> bool {
+    bit(&DENIED_PORTS, port)
 }
 
 /// Whether a packet with this port may belong to a control connection.

@@ -134,6 +134,20 @@ pub enum Error {
         /// How long was waited.
         seconds: u64,
     },
+    /// `unload` was interrupted while it waited.
+    #[error(
+        "{signal}: {} is still being drained: nothing new is helped, and {left} go on. `ftp-nat unload` waits \
+         for them again, `{}` ends them, `ftp-nat run` helps again",
+        path.display(), unload_command(path).replace("unload", "unload --now")
+    )]
+    StillDraining {
+        /// The pin path.
+        path: PathBuf,
+        /// What interrupted it.
+        signal: &'static str,
+        /// What is left.
+        left: crate::drain::Left,
+    },
     /// A pinned map isn't what this version expects.
     #[error(
         "what is pinned at {} can't be used: map {map}: {difference}. It was made by another version; \
@@ -147,6 +161,22 @@ pub enum Error {
         map: &'static str,
         /// What differs.
         difference: String,
+    },
+    /// A size was asked for that the pinned maps don't have.
+    #[error(
+        "{option} {wanted} can't be had: the tables pinned at {} have room for {found}, which is fixed \
+         while they exist. Leave the option out to keep them, or run `{}` first",
+        path.display(), unload_command(path)
+    )]
+    OtherSize {
+        /// The pin path.
+        path: PathBuf,
+        /// The option.
+        option: &'static str,
+        /// What it asks for.
+        wanted: u32,
+        /// What there is.
+        found: u32,
     },
     /// Live links under the pin path belong to interfaces of another network namespace.
     #[error(

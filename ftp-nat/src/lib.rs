@@ -6,6 +6,9 @@
 //! | [`loader`] | load, attach, pin, adopt what is pinned, unload |
 //! | [`maps`] | the maps as typed tables behind one trait, so that all logic runs without root |
 //! | [`ports`] | the watched control ports |
+//! | [`conflicts`] | what on this machine gets into the way |
+//! | [`policy`] | the settings: limits, denied ports, the data path |
+//! | [`drain`] | unloading without breaking what runs |
 //! | [`daemon`] | the run loop: sweep, kernel logs, signals |
 //! | [`view`] | what a person or a script sees of the maps: the JSON of every command |
 //! | [`render`] | the same as tables |
@@ -15,10 +18,13 @@
 
 pub mod advertise;
 pub mod cli;
+pub mod conflicts;
 pub mod daemon;
+pub mod drain;
 pub mod error;
 pub mod loader;
 pub mod maps;
+pub mod policy;
 pub mod ports;
 pub mod render;
 mod sys;

@@ -19,7 +19,7 @@ use ftp_nat_common::{
 
 use crate::{
     learn,
-    maps::{CREATE, EXPECTATIONS, Scratch, count, is_control_port, settings},
+    maps::{CREATE, EXPECTATIONS, Scratch, count, count_raw, is_control_port, is_denied, settings},
     sources,
 };
 
@@ -47,6 +47,8 @@ pub struct Glue {
     settings: u32,
     /// Bytes of the port's text that would keep the length.
     text_len: u32,
+    /// Why nothing was expected: a [`Counter`], plus 1. 0: something was.
+    pub refused: u32,
     timeout_ns: u64,
 }
 
@@ -58,6 +60,7 @@ impl Glue {
         let other = 1 - role;
         let settings = settings();
         self.settings = settings.flags;
+        self.refused = 0;
         self.timeout_ns = settings.expect_timeout_ns;
         self.port_first = u32::from(settings.port_first);
         self.port_last = u32::from(settings.port_last);
@@ -100,6 +103,9 @@ impl Glue {
         s.expect_addr = self.pending.addr;
         s.expect_port = self.pending.port;
         s.expect_role = self.pending_role as u16;
+        if self.refused != 0 {
+            s.last_refusal = self.refused;
+        }
     }
 
     /// Removes the pending expectation, if it is still this session's.
@@ -168,8 +174,10 @@ impl Environment for Surroundings<'_> {
 #[inline(never)]
 fn expect(skb: *mut __sk_buff, glue: &mut Glue, kind: u32, near_port: u16, text_len: u32) -> u32 {
     if glue.settings & SETTING_DRAINING != 0 {
-        count(Counter::RefusedUntrusted);
-        return 0;
+        return refuse(glue, Counter::RefusedDraining as u32);
+    }
+    if is_denied(near_port) {
+        return refuse(glue, Counter::RefusedPort as u32);
     }
     // A later announcement takes the place of an earlier one.
     withdraw(glue);
@@ -178,8 +186,7 @@ fn expect(skb: *mut __sk_buff, glue: &mut Glue, kind: u32, near_port: u16, text_
     glue.template.near_port = Port::new(near_port);
     glue.text_len = text_len;
     if sources::take(&glue.source, what::EXPECTATIONS) == 0 {
-        count(Counter::RefusedSourceCap);
-        return 0;
+        return refuse(glue, Counter::RefusedSourceCap as u32);
     }
     let port = try_ports(skb, glue);
     if port == 0 {
@@ -205,14 +212,18 @@ fn try_ports(skb: *mut __sk_buff, glue: &mut Glue) -> u32 {
                 count(Counter::ExpectationsMade);
                 return u32::from(glue.key.port.get());
             }
-            FULL => {
-                count(Counter::RefusedTableFull);
-                return 0;
-            }
+            FULL => return refuse(glue, Counter::RefusedTableFull as u32),
             _ => n += 1,
         }
     }
-    count(Counter::RefusedNoPort);
+    refuse(glue, Counter::RefusedNoPort as u32)
+}
+
+/// Counts why nothing is expected, and keeps it for the session.
+#[inline(never)]
+fn refuse(glue: &mut Glue, counter: u32) -> u32 {
+    count_raw(counter);
+    glue.refused = counter + 1;
     0
 }
 

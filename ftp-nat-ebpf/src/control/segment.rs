@@ -24,8 +24,9 @@ use super::{
 };
 use crate::{
     learn, log,
-    maps::{Scratch, count, count_raw, scratch},
+    maps::{INTERFACES, Scratch, count, count_raw, scratch},
     packet::Packet,
+    reclaim,
 };
 
 /// Handles a segment whose session is locked.
@@ -56,6 +57,7 @@ fn decide(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u3
     count(Counter::ControlSegments);
     s.last_ns = learn::now();
     follow_state(&packet, s, role);
+    follow_interfaces(s);
     let segment = Segment {
         seq: Seq(packet.seq),
         len: packet.payload_len(),
@@ -80,6 +82,10 @@ fn decide(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u3
     glue.recount(scratch);
     parse::run(packet, scratch, session);
     glue.end(s);
+    if glue.refused == Counter::RefusedTableFull as u32 + 1 {
+        // Too late for this announcement; the next one finds room.
+        reclaim::expectations(scratch);
+    }
     if packet.flags & flag::URG != 0 {
         place_urgent(packet, scratch, s);
     }
@@ -140,6 +146,22 @@ fn follow_state(packet: &Packet, s: &mut Session, role: usize) {
     let at = Seq(packet.seq);
     if packet.flags & flag::RST != 0 && (at == half.in_nxt || at == half.held_start()) {
         s.flags |= SESSION_RST;
+    }
+}
+
+/// An interface that was removed and made anew has another number: userspace
+/// says which, and the session, which nobody else may write, takes it over here.
+#[inline(never)]
+fn follow_interfaces(s: &mut Session) {
+    let mut role = 0;
+    while role < 2 {
+        // SAFETY: read at once.
+        if let Some(interface) = unsafe { INTERFACES.get(s.ifindex[role]) }
+            && interface.moved_to != 0
+        {
+            s.ifindex[role] = interface.moved_to;
+        }
+        role += 1;
     }
 }
 

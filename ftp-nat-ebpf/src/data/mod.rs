@@ -15,7 +15,7 @@ pub mod stack;
 pub use flow::{forget as forget_flow, is_over as flow_is_over};
 pub use forward::Route;
 
-use aya_ebpf::bindings::TC_ACT_UNSPEC;
+use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
 use ftp_nat_common::{tcp::flag, translation::FLOW_STACK};
 
 use crate::{
@@ -53,8 +53,10 @@ pub fn ingress(packet: Packet) -> i32 {
     let mut opened = 0;
     if packet.flags & (flag::SYN | flag::ACK) == flag::SYN {
         opened = flow::open(*packet, now);
-        if opened == flow::FULL {
-            reclaim::flows();
+        if opened == flow::FULL && reclaim::flows() != 0 {
+            // There is room now, for the SYN that will be sent again. The stack
+            // would answer this one by a RST.
+            return TC_ACT_SHOT as i32;
         }
         if opened == flow::LOCAL {
             mark(packet);

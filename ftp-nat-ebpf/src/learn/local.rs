@@ -3,13 +3,14 @@
 //! other end knows: both views are the same.
 
 use ftp_nat_common::{
+    layout::SETTING_DRAINING,
     pairing::{ANSWERED, PairingKey, SIGHTING_MAX_AGE_NS, SYN},
     tcp::{clamped_mss, flag, option},
 };
 
 use super::{handshake::is_made, now};
 use crate::{
-    maps::{CANDIDATES, REPLACE, SIGHTINGS, is_watched, scratch},
+    maps::{CANDIDATES, REPLACE, SIGHTINGS, is_watched, scratch, settings},
     options,
     packet::Packet,
 };
@@ -23,7 +24,8 @@ pub fn at_egress(packet: Packet) {
     } else {
         packet.tuple.sport
     };
-    if !is_watched(port)
+    if settings().flags & SETTING_DRAINING != 0
+        || !is_watched(port)
         || options::find(&packet, option::MD5).is_some()
         || options::find(&packet, option::AO).is_some()
     {

@@ -16,6 +16,7 @@ mod session;
 use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_ns};
 use ftp_nat_common::{
     counter::Counter,
+    layout::SETTING_DRAINING,
     pairing::{PairingKey, SIGHTING_MAX_AGE_NS, Sighting},
     tcp::flag,
 };
@@ -27,7 +28,7 @@ pub use pickup::sight as sight_midway;
 use crate::{
     data::stack,
     local::is_sender,
-    maps::{REPLACE, SIGHTINGS, arrival, count},
+    maps::{REPLACE, SIGHTINGS, arrival, count, settings},
     packet::Packet,
 };
 
@@ -58,6 +59,10 @@ fn key(packet: &Packet) -> PairingKey {
 #[inline(never)]
 pub fn sight(packet: Packet) {
     let packet = &packet;
+    if settings().flags & SETTING_DRAINING != 0 {
+        // Nothing new is helped.
+        return;
+    }
     let at_ns = now();
     let key = key(packet);
     if let Some(other) = SIGHTINGS.get_ptr_mut(key) {

@@ -13,6 +13,12 @@ pub(super) fn text(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Writes a line about what goes on, which must go on without a reader too.
+pub(super) fn progress(line: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
 /// Writes `value` as JSON, indented.
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     text(&format!("{}\n", serde_json::to_string_pretty(value)?))

@@ -1,5 +1,5 @@
-//! What `run` does once packets are handled: sweeps, forwards the kernel
-//! side's messages, and waits for a signal.
+//! What `run` does once packets are handled: sweeps, follows interfaces that
+//! come and go, forwards the kernel side's messages, and waits for a signal.
 
 mod exits;
 mod sources;
@@ -10,20 +10,24 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::{
     io::{Interest, unix::AsyncFd},
-    signal::unix::{Signal, SignalKind, signal},
     time::{self, MissedTickBehavior},
 };
 
 use self::sweep::{Sweep, Swept};
 use crate::{
+    conflicts::{self, Setup},
+    drain,
     error::{Error, Result},
     loader::{self, Config, Loaded, Object, Report},
     maps::{Maps, PAGE},
-    sys::clock,
+    sys::{clock, signals::Signals, watch::Watch},
 };
 
 /// How often expired entries are swept and addresses looked at.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Changes of interfaces within this time are looked at together.
+const CROWD: Duration = Duration::from_millis(50);
 
 /// Loads what `config` says and serves it until a signal comes. The data path
 /// stays afterwards, unless `unload_on_exit`.
@@ -38,15 +42,22 @@ pub fn run(config: &Config, unload_on_exit: bool) -> Result<()> {
 async fn serve(config: &Config, unload_on_exit: bool) -> Result<()> {
     // Before the load: a signal that comes during it must not cut it short.
     let mut signals = Signals::new()?;
+    // Before the load too: what changes during it is looked at afterwards.
+    let watch = Watch::new()?;
     let mut loaded = loader::start(config)?;
     for object in &mut loaded.objects {
         forward_messages(object);
     }
     eprintln!("{}", ready_line(&loaded.report, config));
     notify(&[NotifyState::Ready]);
+    conflicts::look(Setup {
+        interfaces: loaded.report.interfaces.clone(),
+        hook: loaded.report.hook,
+        ports: loaded.report.ports.clone(),
+    });
     let name = tokio::select! {
         name = signals.next() => name,
-        never = maintain_forever(&loaded) => match never {},
+        never = maintain_forever(&mut loaded, watch) => match never {},
     };
     log::info!("{name}: ending");
     notify(&[NotifyState::Stopping]);
@@ -56,6 +67,10 @@ async fn serve(config: &Config, unload_on_exit: bool) -> Result<()> {
 fn end(loaded: Loaded, unload_on_exit: bool) -> Result<()> {
     if !unload_on_exit {
         log::info!("the data path stays: `ftp-nat unload` removes it");
+        return Ok(());
+    }
+    if drain::is_on(&loaded.maps)? {
+        log::info!("the data path stays: `ftp-nat unload` is draining it");
         return Ok(());
     }
     let removed = loaded.unload()?;
@@ -112,38 +127,34 @@ fn notify(state: &[NotifyState<'_>]) {
     }
 }
 
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self> {
-        let on = |kind| signal(kind).map_err(Error::io("catching signals"));
-        Ok(Self {
-            interrupt: on(SignalKind::interrupt())?,
-            terminate: on(SignalKind::terminate())?,
-            hang_up: on(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.hang_up.recv() => "SIGHUP",
-        }
-    }
-}
-
-/// Keeps the maps tidy and true.
-async fn maintain_forever(loaded: &Loaded) -> std::convert::Infallible {
+/// Keeps the maps tidy and true, and the programs where they belong.
+async fn maintain_forever(loaded: &mut Loaded, mut watch: Watch) -> std::convert::Infallible {
     let mut interval = time::interval(MAINTENANCE_INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        interval.tick().await;
-        if let Err(e) = loaded.refresh_addresses() {
+        // Also without a change that was told: a filter can be removed unseen.
+        let is_due = tokio::select! {
+            _ = interval.tick() => true,
+            changed = watch.changed() => {
+                if let Err(e) = changed {
+                    log::error!("{}", e.whole());
+                    time::sleep(MAINTENANCE_INTERVAL).await;
+                }
+                false
+            }
+        };
+        match loaded.follow_interfaces() {
+            Ok(new) => new
+                .into_iter()
+                .for_each(|at| forward_messages(&mut loaded.objects[at])),
+            Err(e) => log::error!("{}", e.whole()),
+        }
+        if !is_due {
+            // Changes come in crowds.
+            time::sleep(CROWD).await;
+            continue;
+        }
+        if let Err(e) = loaded.forget_interfaces() {
             log::error!("{}", e.whole());
         }
         match sweep_all(&loaded.maps).await {

@@ -26,9 +26,10 @@ use super::{
     undo::{Step, Undo},
 };
 use crate::{
+    conflicts::Runner,
     error::{Error, Result},
     sys::{
-        bpf,
+        bpf, filters,
         links::{self, Device},
         privileges::{KERNEL_TCX, KernelVersion},
     },
@@ -48,7 +49,7 @@ impl Side {
     pub(crate) const BOTH: [Self; 2] = [Self::Ingress, Self::Egress];
 
     /// As it is called.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ingress => "ingress",
             Self::Egress => "egress",
@@ -56,7 +57,7 @@ impl Side {
     }
 
     /// The program that belongs here.
-    pub(super) const fn program(self) -> &'static str {
+    pub(crate) const fn program(self) -> &'static str {
         match self {
             Self::Ingress => program::INGRESS,
             Self::Egress => program::EGRESS,
@@ -347,6 +348,30 @@ fn already_exists(error: &TcError) -> bool {
         TcError::NetlinkError(e) => e.raw_os_error() == Some(libc::EEXIST),
         _ => false,
     }
+}
+
+/// Whether our filter is on a hook of an interface.
+pub(super) fn has_filter(index: u32, side: Side) -> Result<bool> {
+    let ours = u32::from(FILTER_HANDLE);
+    let filters = filters::of(index, side == Side::Egress)?;
+    Ok(filters
+        .iter()
+        .any(|f| f.handle == ours && f.preference == side.filter_preference()))
+}
+
+/// What runs on a hook of an interface, in this order: first TCX, then clsact.
+pub(crate) fn chain(interface: &Selected, side: Side) -> Result<Vec<Runner>> {
+    let tcx = programs_on(&interface.name, side).into_iter();
+    let tcx = tcx.map(|(_, name)| Runner {
+        clsact: false,
+        name,
+    });
+    let filters = filters::of(interface.index, side == Side::Egress)?.into_iter();
+    let filters = filters.map(|filter| Runner {
+        clsact: true,
+        name: filter.program.unwrap_or(filter.kind),
+    });
+    Ok(tcx.chain(filters).collect())
 }
 
 /// Removes our filter from a hook of an interface; gives whether it was there.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ftp_nat_common::{
     addr::Domain,
-    layout::{DOMAIN_OF_VRF, INTERFACE_BARE, INTERFACE_LAN, Interface},
+    layout::{DOMAIN_OF_VRF, INTERFACE_BARE, INTERFACE_LAN, Interface, NAME_LEN},
 };
 
 use crate::{
@@ -98,12 +98,23 @@ impl Selected {
         let bare = if self.l2_len == 0 { INTERFACE_BARE } else { 0 };
         Interface {
             flags: lan | bare,
+            moved_to: 0,
             addr_v4: own.v4,
             addr_v6: own.v6,
             domain: self.domain,
             vrf: self.vrf,
+            name: name_bytes(&self.name),
         }
     }
+}
+
+/// A name as it stands in an entry.
+pub(super) fn name_bytes(name: &str) -> [u8; NAME_LEN] {
+    let mut bytes = [0; NAME_LEN];
+    for (to, from) in bytes.iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    bytes
 }
 
 /// What the kernel side is to be told about the interfaces now. Addresses come
@@ -143,17 +154,22 @@ pub(crate) fn select(wan: &[String], lan: &[String], devices: &[Device]) -> Resu
                 existing: existing.join(", "),
             }
         })?;
-        selected.push(Selected {
-            name: name.clone(),
-            index: device.index,
-            lan: is_lan,
-            l2_len: l2_len(device)?,
-            domain: 0,
-            vrf: 0,
-        });
+        selected.push(one(device, is_lan)?);
     }
     refuse_stacked(&selected, devices)?;
     Ok(selected)
+}
+
+/// A device as a named interface.
+pub(super) fn one(device: &Device, lan: bool) -> Result<Selected> {
+    Ok(Selected {
+        name: device.name.clone(),
+        index: device.index,
+        lan,
+        l2_len: l2_len(device)?,
+        domain: 0,
+        vrf: 0,
+    })
 }
 
 /// Bytes of link header, as `dev_is_mac_header_xmit` in the kernel's
@@ -183,7 +199,7 @@ fn l2_len(device: &Device) -> Result<u32> {
 
 /// Refuses two named devices of which one lies on top of the other: their
 /// packets would pass the programs twice.
-fn refuse_stacked(selected: &[Selected], devices: &[Device]) -> Result<()> {
+pub(super) fn refuse_stacked(selected: &[Selected], devices: &[Device]) -> Result<()> {
     for lower in selected {
         for upper in selected.iter().filter(|upper| upper.index != lower.index) {
             if is_above(upper.index, lower.index, devices) {

@@ -7,10 +7,12 @@
 //! | `pins` | the pin path and its lock |
 //! | [`attach`] | the attach policy |
 //! | `tail` | the program of ingress, for egress to call |
+//! | `follow` | interfaces that go and come back |
 //! | `undo` | a start that fails leaves everything as it was |
 //! | [`unload`] | removes everything |
 
 pub mod attach;
+mod follow;
 pub mod interfaces;
 mod object;
 mod pins;
@@ -20,11 +22,7 @@ pub mod unload;
 
 use std::{path::PathBuf, rc::Rc};
 
-use ftp_nat_common::layout::{
-    EXPECT_TIMEOUT_SECS, EXPECTATIONS_PER_SOURCE, LAYOUT_VERSION, MARK, PORT_FIRST, PORT_LAST,
-    SESSIONS_PER_SOURCE, SETTING_ADVERTISE, SETTING_DOMAINS, SETTING_HAIRPIN, SETTING_STACK,
-    SETTING_STACK_FLOWS, Settings, map,
-};
+use ftp_nat_common::layout::{Interface, SETTING_ADVERTISE, SETTING_DOMAINS, Settings, map};
 use log::LevelFilter;
 
 pub use self::object::OBJECT;
@@ -35,10 +33,16 @@ use self::{
     undo::{Step, Undo},
 };
 pub(crate) use self::{object::Object, pins::Pins};
+pub use crate::policy::default_settings;
 use crate::{
     advertise::{self, Advertised},
+    drain,
     error::{Error, Result},
     maps::Maps,
+    policy::{
+        Policy,
+        sizes::{Sizes, WantedSizes},
+    },
     ports::{self, ControlPort, PortSet},
     sys::{
         links,
@@ -67,10 +71,12 @@ pub struct Config {
     pub pin_path: PathBuf,
     /// How to attach. `None`: the best that the kernel has.
     pub hook: Option<Hook>,
-    /// Whether the stack forwards new data connections.
-    pub by_stack: bool,
     /// The most detailed messages wanted from the kernel side.
     pub log_level: LevelFilter,
+    /// What the data path may do.
+    pub policy: Policy,
+    /// Room in the tables. Those of a data path that is adopted stay as they are.
+    pub sizes: WantedSizes,
 }
 
 /// A data path that handles packets.
@@ -82,6 +88,11 @@ pub struct Loaded {
     pub(crate) objects: Vec<Object>,
     pins: Pins,
     lock: Lock,
+    /// What was last said about each interface.
+    states: Vec<follow::State>,
+    log_level: LevelFilter,
+    /// The networks that were named.
+    domains: Vec<interfaces::NamedDomain>,
 }
 
 /// What a start did.
@@ -97,27 +108,9 @@ pub struct Report {
     pub adopted: Option<u64>,
 }
 
-/// The settings of a fresh load.
-#[must_use]
-pub const fn default_settings() -> Settings {
-    Settings {
-        layout_version: LAYOUT_VERSION,
-        flags: SETTING_HAIRPIN,
-        expect_timeout_ns: EXPECT_TIMEOUT_SECS * ftp_nat_common::translation::SECOND,
-        port_first: PORT_FIRST,
-        port_last: PORT_LAST,
-        ftps_first: 0,
-        ftps_last: 0,
-        mark: MARK,
-        mark_mask: MARK,
-        max_sessions_per_source: SESSIONS_PER_SOURCE,
-        max_expectations_per_source: EXPECTATIONS_PER_SOURCE,
-    }
-}
-
-/// The settings that were asked for, and for these interfaces.
-fn settings(config: &Config, selected: &[Selected]) -> Settings {
-    let mut settings = default_settings();
+/// The settings that were asked for, and for these interfaces, given the former.
+fn settings(config: &Config, selected: &[Selected], former: Option<&Settings>) -> Settings {
+    let mut settings = config.policy.settings(former);
     if !config.advertise.is_empty() {
         settings.flags |= SETTING_ADVERTISE;
     }
@@ -147,7 +140,7 @@ pub fn start(config: &Config) -> Result<Loaded> {
         undo.push(Step::Directories(pins.clone()));
     }
     let (maps, mut objects) = match content {
-        Content::Loaded | Content::Damaged => adopt(&pins, &selected, config.log_level)?,
+        Content::Loaded | Content::Damaged => adopt(&pins, &selected, config)?,
         Content::Nothing => load(&pins, &selected, config, &mut undo)?,
     };
     for object in &mut objects {
@@ -185,6 +178,10 @@ pub fn start(config: &Config) -> Result<Loaded> {
     }
     let ports = settle(&maps, &pins, config, &selected, adopted.is_some())?;
     undo.keep();
+    for (old, new) in follow::moved::by_name(&former, &selected) {
+        let count = follow::moved::follow(&maps, old, new)?;
+        log::info!("interface {new} was {old} before: {count} data connections follow");
+    }
 
     let report = Report {
         interfaces: selected,
@@ -192,12 +189,16 @@ pub fn start(config: &Config) -> Result<Loaded> {
         ports,
         adopted,
     };
+    let former = maps.interfaces.all()?;
     let loaded = Loaded {
         maps,
+        states: vec![follow::State::Served; report.interfaces.len()],
         report,
         objects,
         pins,
         lock,
+        log_level: config.log_level,
+        domains: config.domains.clone(),
     };
     loaded.release_others(links, &former, &devices);
     Ok(loaded)
@@ -217,9 +218,10 @@ fn load(
     let Some((first, rest)) = lengths.split_first() else {
         return Err(Error::NoInterface);
     };
-    let object = Object::load(*first, None, config.log_level)?;
+    let sizes = config.sizes.or_default();
+    let object = Object::load(*first, None, &sizes, config.log_level)?;
     let maps = Maps::from_source(&|name| object.map(name))?;
-    maps.settings.set(&0, &settings(config, selected))?;
+    maps.settings.set(&0, &settings(config, selected, None))?;
     for name in map::PINNED.iter().rev() {
         let path = pins.map(name);
         object.map(name)?.pin(&path).map_err(|e| {
@@ -229,16 +231,26 @@ fn load(
     }
     let mut objects = vec![object];
     for length in rest {
-        objects.push(Object::load(*length, Some(pins.path()), config.log_level)?);
+        let level = config.log_level;
+        objects.push(Object::load(*length, Some(pins.path()), &sizes, level)?);
     }
     Ok((maps, objects))
 }
 
 /// Loads new programs on the pinned maps, once these are known to fit.
-fn adopt(pins: &Pins, selected: &[Selected], level: LevelFilter) -> Result<(Maps, Vec<Object>)> {
+fn adopt(pins: &Pins, selected: &[Selected], config: &Config) -> Result<(Maps, Vec<Object>)> {
     let maps = Maps::open_checked(pins.path())?;
+    let sizes = Sizes::of(&maps);
+    if let Some((option, wanted, found)) = config.sizes.conflict(&sizes) {
+        return Err(Error::OtherSize {
+            path: pins.path().to_owned(),
+            option,
+            wanted,
+            found,
+        });
+    }
     pins.create_links_directory()?;
-    let load = |length| Object::load(length, Some(pins.path()), level);
+    let load = |length| Object::load(length, Some(pins.path()), &sizes, config.log_level);
     Ok((
         maps,
         header_lengths(selected)
@@ -265,8 +277,14 @@ fn live_links(links: Vec<PinnedLink>) -> Result<Vec<PinnedLink>> {
 impl Loaded {
     /// Tells the kernel side the interfaces' present addresses.
     pub fn refresh_addresses(&self) -> Result<()> {
-        for (index, entry) in interfaces::entries(&self.report.interfaces)? {
-            if self.maps.interfaces.get(&index)? != Some(entry) {
+        for (at, (index, entry)) in interfaces::entries(&self.report.interfaces)?
+            .into_iter()
+            .enumerate()
+        {
+            // One that is gone keeps its last addresses.
+            if self.states[at] == follow::State::Served
+                && self.maps.interfaces.get(&index)? != Some(entry)
+            {
                 self.maps.interfaces.set(&index, &entry)?;
             }
         }
@@ -278,7 +296,7 @@ impl Loaded {
     fn release_others(
         &self,
         links: Vec<PinnedLink>,
-        former: &[(u32, ftp_nat_common::layout::Interface)],
+        former: &[(u32, Interface)],
         devices: &[links::Device],
     ) {
         for link in links {
@@ -287,7 +305,9 @@ impl Loaded {
             }
         }
         let named = |index: u32| self.report.interfaces.iter().any(|s| s.index == index);
-        for (index, _) in former.iter().filter(|(index, _)| !named(*index)) {
+        let released =
+            |(index, entry): &&(u32, Interface)| !named(*index) && !named(entry.moved_to);
+        for (index, _) in former.iter().filter(released) {
             if let Some(device) = devices.iter().find(|d| d.index == *index) {
                 log::info!("{} is no longer named: detached", device.name);
                 for side in attach::Side::BOTH {
@@ -307,7 +327,7 @@ impl Loaded {
     }
 }
 
-/// Writes settings and ports.
+/// Writes settings and ports. The ports are last: without any, nothing is helped.
 fn settle(
     maps: &Maps,
     pins: &Pins,
@@ -316,14 +336,14 @@ fn settle(
     adopted: bool,
 ) -> Result<PortSet> {
     let _lock = pins.lock_ports()?;
-    advertise::replace(maps, &config.advertise)?;
-    let former = maps.settings.get(&0)?.map_or(0, |s| s.flags);
-    let mut settings = settings(config, selected);
-    settings.flags |= former & SETTING_STACK_FLOWS;
-    if config.by_stack {
-        settings.flags |= SETTING_STACK | SETTING_STACK_FLOWS;
+    let former = maps.settings.get(&0)?;
+    if drain::is_on(maps)? {
+        log::info!("the data path was being drained: new connections are helped again");
     }
+    advertise::replace(maps, &config.advertise)?;
+    let settings = settings(config, selected, former.as_ref());
     maps.settings.set(&0, &settings)?;
+    config.policy.denied.write(maps)?;
     match &config.ports {
         Some(wanted) => ports::replace(maps, wanted)?,
         None if adopted => {}

@@ -14,6 +14,7 @@ use super::attach::Side;
 use crate::{
     error::{Error, Result},
     maps::shape::SHAPES,
+    policy::sizes::Sizes,
 };
 
 /// The object that ships: committed, so that no eBPF toolchain is needed here.
@@ -30,7 +31,12 @@ pub(crate) struct Object {
 impl Object {
     /// Loads the object. Its maps are those pinned under `pinned`, or new ones
     /// that aren't pinned yet.
-    pub(super) fn load(l2_len: u32, pinned: Option<&Path>, level: LevelFilter) -> Result<Self> {
+    pub(super) fn load(
+        l2_len: u32,
+        pinned: Option<&Path>,
+        sizes: &Sizes,
+        level: LevelFilter,
+    ) -> Result<Self> {
         // The kernel side checks the level before it builds a record, so that
         // a level nobody reads costs nothing.
         let level = level as u8;
@@ -40,7 +46,8 @@ impl Object {
             .override_global(global::L2_LEN, &l2_len, true)
             .override_global(aya_log::LEVEL, &level, false);
         for (shape, path) in SHAPES.iter().zip(&paths) {
-            loader.map_max_entries(shape.name, shape.max_entries);
+            let entries = sizes.entries(shape.name).unwrap_or(shape.max_entries);
+            loader.map_max_entries(shape.name, entries);
             if let Some(path) = path {
                 loader.map_pin_path(shape.name, path.as_path());
             }

@@ -1,7 +1,8 @@
 //! Removes everything: links and filters, then maps and directories.
 
 use std::{
-    path::Path,
+    fs,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -17,6 +18,7 @@ use super::{
     pins::{Holder, Lock, Pins},
 };
 use crate::{
+    drain,
     error::{Error, Result},
     maps::{Cursor, Maps},
     sys::{
@@ -45,32 +47,83 @@ pub struct Unloaded {
 /// How long a running instance gets to end.
 const STOP_SECONDS: u64 = 10;
 
-/// Removes what is loaded under `pin_path`. A running instance is asked to end
-/// if `stop` says so, and is an error otherwise.
+/// What is about to be removed: nobody else serves it from now on.
+pub(crate) struct Taken {
+    path: PathBuf,
+    /// `None`: there are no pins.
+    pins: Option<(Pins, Lock)>,
+    /// `None`: there are none that this version can read.
+    maps: Option<Maps>,
+    stopped: bool,
+}
+
+/// Removes what is loaded under `pin_path` at once. A running instance is asked
+/// to end if `stop` says so, and is an error otherwise.
 pub fn unload(pin_path: &Path, stop: bool) -> Result<Unloaded> {
+    take(pin_path, stop)?.remove()
+}
+
+/// The maps under `pin_path`, if there are any that this version can read.
+pub(crate) fn maps(pin_path: &Path) -> Result<Option<Maps>> {
+    let Some(pins) = Pins::find(pin_path)? else {
+        return Ok(None);
+    };
+    match Maps::open(pins.path()) {
+        Ok(maps) => Ok(Some(maps)),
+        Err(Error::NothingLoaded { .. }) => Ok(None),
+        Err(error @ Error::Incompatible { .. }) => {
+            log::warn!("nothing can be waited for: {}", error.whole());
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Ends a running instance, if `stop` says so, and takes its place.
+pub(crate) fn take(pin_path: &Path, stop: bool) -> Result<Taken> {
     privileges::require(Purpose::Manage)?;
     let stopped = stop && stop_instance(pin_path)?;
-    let mut removed = match Pins::find(pin_path)? {
+    let pins = match Pins::find(pin_path)? {
         Some(pins) => {
             let advice = ", or let `ftp-nat unload --stop` do it";
             let lock = pins
                 .lock()?
                 .map_err(|holder| holder.error(pins.path(), advice))?;
-            remove(&pins, lock)?
+            Some((pins, lock))
         }
-        // Filters of clsact outlive pins that went with their mount.
-        None => Unloaded {
-            programs: remove_filters()?,
-            ..Unloaded::default()
-        },
+        None => None,
     };
-    removed.stopped = stopped;
-    if removed == Unloaded::default() {
-        return Err(Error::NothingLoaded {
-            path: pin_path.to_owned(),
-        });
+    Ok(Taken {
+        path: pin_path.to_owned(),
+        maps: maps(pin_path)?,
+        pins,
+        stopped,
+    })
+}
+
+impl Taken {
+    /// The maps, if they can be read.
+    pub(crate) fn maps(&self) -> Option<&Maps> {
+        self.maps.as_ref()
     }
-    Ok(removed)
+
+    /// Removes it all.
+    pub(crate) fn remove(self) -> Result<Unloaded> {
+        drop(self.maps);
+        let mut removed = match self.pins {
+            Some((pins, lock)) => remove(&pins, lock)?,
+            // Filters of clsact outlive pins that went with their mount.
+            None => Unloaded {
+                programs: remove_filters()?,
+                ..Unloaded::default()
+            },
+        };
+        removed.stopped = self.stopped;
+        if removed == Unloaded::default() {
+            return Err(Error::NothingLoaded { path: self.path });
+        }
+        Ok(removed)
+    }
 }
 
 /// Asks the instance that runs, if one does, to end, and waits until it has.
@@ -91,7 +144,7 @@ fn stop_instance(pin_path: &Path) -> Result<bool> {
     // The lock isn't asked for again and again: an open directory would keep
     // an instance with --unload-on-exit from removing it.
     let deadline = Instant::now() + Duration::from_secs(STOP_SECONDS);
-    while send(None) != Err(Errno::ESRCH) {
+    while send(None) != Err(Errno::ESRCH) && !is_zombie(pid) {
         if Instant::now() > deadline {
             return Err(Error::DidNotStop {
                 pid,
@@ -101,6 +154,19 @@ fn stop_instance(pin_path: &Path) -> Result<bool> {
         thread::sleep(Duration::from_millis(20));
     }
     Ok(true)
+}
+
+/// Whether the process has ended, and only its parent doesn't know yet.
+fn is_zombie(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    is_ended(&stat)
+}
+
+/// By /proc/PID/stat (proc_pid_stat(5)): the state stands behind the name, which
+/// may hold anything.
+fn is_ended(stat: &str) -> bool {
+    let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
+    state.is_some_and(|state| state.starts_with(['Z', 'X']))
 }
 
 /// Removes what is under `pins`, whose lock the caller holds.
@@ -145,9 +211,23 @@ fn sessions(maps: &Maps) -> Result<(u64, u64)> {
         for (_, session) in maps.sessions.page(&mut cursor, crate::maps::PAGE)? {
             if !session.expired(now) {
                 all += 1;
-                broken += u64::from(session.half.iter().any(|half| half.is_needed()));
+                broken += u64::from(drain::needs(&session, now));
             }
         }
     }
     Ok((all, broken))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_nobody_waited_for_has_ended() {
+        assert!(is_ended("77 (ftp-nat) Z 1 77 77 0"));
+        assert!(is_ended("77 (a ) S) Z 1 77"));
+        assert!(!is_ended("77 (ftp-nat) S 1 77 77 0"));
+        assert!(!is_ended("77 (Z) S 1 77"));
+        assert!(!is_ended(""));
+    }
 }

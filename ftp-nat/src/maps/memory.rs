@@ -126,6 +126,7 @@ impl Maps {
             settings: Box::new(MemoryTable::array(1)),
             watched_ports: Box::new(MemoryTable::array(PORT_WORDS)),
             learned_ports: Box::new(MemoryTable::array(PORT_WORDS)),
+            denied_ports: Box::new(MemoryTable::array(PORT_WORDS)),
             interfaces: Box::new(MemoryTable::hash(size::INTERFACES)),
             halves: Box::new(MemoryTable::hash(2 * size::SESSIONS)),
             sessions: Box::new(MemoryTable::hash(size::SESSIONS)),

@@ -44,6 +44,8 @@ pub struct Maps {
     pub watched_ports: AnyTable<u32, u64>,
     /// The bitmap of ports that sessions use beside the watched ones.
     pub learned_ports: AnyTable<u32, u64>,
+    /// The bitmap of ports that are never opened.
+    pub denied_ports: AnyTable<u32, u64>,
     /// By ifindex.
     pub interfaces: AnyTable<u32, Interface>,
     /// By what ingress sees of the near end.

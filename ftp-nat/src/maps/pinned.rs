@@ -151,6 +151,7 @@ impl Maps {
             settings: table(source, map::SETTINGS)?,
             watched_ports: table(source, map::WATCHED_PORTS)?,
             learned_ports: table(source, map::LEARNED_PORTS)?,
+            denied_ports: table(source, map::DENIED_PORTS)?,
             interfaces: table(source, map::INTERFACES)?,
             halves: table(source, map::HALVES)?,
             sessions: table(source, map::SESSIONS)?,

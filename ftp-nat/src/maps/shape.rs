@@ -14,6 +14,8 @@ use ftp_nat_common::{
     translation::{Expectation, ExpectationKey, Flow},
 };
 
+use crate::policy::sizes::Sizes;
+
 /// Hashes take memory as they fill: sized for a busy gateway, they would
 /// otherwise cost every small one a hundred megabytes.
 const BPF_F_NO_PREALLOC: u32 = 1;
@@ -51,10 +53,11 @@ const fn shape<K, V>(name: &'static str, kind: MapType, max_entries: u32) -> Sha
 }
 
 /// All pinned maps.
-pub const SHAPES: [Shape; 16] = [
+pub const SHAPES: [Shape; 17] = [
     shape::<u32, Settings>(map::SETTINGS, MapType::Array, 1),
     shape::<u32, u64>(map::WATCHED_PORTS, MapType::Array, PORT_WORDS),
     shape::<u32, u64>(map::LEARNED_PORTS, MapType::Array, PORT_WORDS),
+    shape::<u32, u64>(map::DENIED_PORTS, MapType::Array, PORT_WORDS),
     shape::<u32, Interface>(map::INTERFACES, MapType::Hash, size::INTERFACES),
     shape::<PairingKey, Sighting>(map::SIGHTINGS, MapType::LruHash, size::PAIRING),
     shape::<Tuple, Candidate>(map::CANDIDATES, MapType::LruHash, size::PAIRING),
@@ -75,16 +78,22 @@ pub const SHAPES: [Shape; 16] = [
 ];
 
 impl Shape {
-    /// What differs in `found`, in words.
+    /// What differs in `found`, in words. The sizes that can be chosen may differ.
     #[must_use]
     pub fn difference(&self, found: &Self) -> Option<String> {
+        let chosen = Sizes::DEFAULT.entries(self.name).is_some();
+        let entries = if chosen {
+            found.max_entries
+        } else {
+            self.max_entries
+        };
         if found.kind != self.kind {
             return Some(format!("type {:?} instead of {:?}", found.kind, self.kind));
         }
         let numbers = [
             ("bytes in a key", found.key_size, self.key_size),
             ("bytes in a value", found.value_size, self.value_size),
-            ("entries", found.max_entries, self.max_entries),
+            ("entries", found.max_entries, entries),
             ("as flags", found.flags, self.flags),
         ];
         numbers
@@ -106,7 +115,8 @@ mod tests {
 
     #[test]
     fn a_difference_is_named() {
-        let ours = SHAPES[6];
+        let ours = SHAPES[7];
+        assert_eq!(ours.name, map::HALVES);
         assert_eq!(ours.difference(&ours), None);
         let kind = Shape {
             kind: MapType::LruHash,
@@ -124,5 +134,18 @@ mod tests {
             ours.difference(&value).unwrap(),
             "8 bytes in a value instead of 16"
         );
+    }
+
+    #[test]
+    fn room_may_differ_where_it_can_be_chosen() {
+        for shape in &SHAPES {
+            let smaller = Shape {
+                max_entries: shape.max_entries - 1,
+                ..*shape
+            };
+            let chosen = ["HALVES", "SESSIONS", "EDITS", "EXPECTATIONS", "FLOWS"];
+            let allowed = shape.difference(&smaller).is_none();
+            assert_eq!(allowed, chosen.contains(&shape.name), "{}", shape.name);
+        }
     }
 }

@@ -18,6 +18,9 @@ pub fn stats(stats: &Stats, all: bool) -> String {
     if !stats.learned_ports.is_empty() {
         text.push_str(&format!("learned ports  {}\n", list(&stats.learned_ports)));
     }
+    if stats.draining {
+        text.push_str("draining       nothing new is helped\n");
+    }
     text.push('\n');
 
     let mut tables = Table::new(["TABLE", ">ENTRIES", ">ROOM"]);

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::{Context, SCHEMA};
 use crate::{
+    drain,
     error::Result,
     maps::{AnyTable, Cursor, Maps, PAGE},
     ports,
@@ -15,6 +16,8 @@ use crate::{
 pub struct Stats {
     /// See [`SCHEMA`].
     pub schema: u32,
+    /// `unload` drains the data path: nothing new is helped.
+    pub draining: bool,
     /// Watched control ports.
     pub ports: Vec<u16>,
     /// Ports that only sessions from before, or servers behind DNAT, use.
@@ -80,6 +83,7 @@ pub fn collect(maps: &Maps, context: &Context) -> Result<Stats> {
     derive_expired(&mut counters, pending);
     Ok(Stats {
         schema: SCHEMA,
+        draining: drain::is_on(maps)?,
         ports: ports::watched(maps)?.iter().collect(),
         learned_ports: ports::learned(maps)?.iter().collect(),
         counters,

@@ -121,6 +121,14 @@ impl Builder {
             .finish(command, "ftp-nat-refused", "", wait::PATIENCE)
     }
 
+    /// Starts another verb that stays, such as `unload`.
+    pub fn staying(&self, words: &[&str]) -> Result<Process> {
+        let mut command = self.host.command(self.binary()?);
+        command.args(words).arg("--pin-path").arg(&self.pin_path);
+        command.stdin(std::process::Stdio::null());
+        self.host.spawn(command, "ftp-nat-verb")
+    }
+
     /// Runs another verb, such as `stats`, to its end.
     pub fn verb(&self, words: &[&str]) -> Result<Finished> {
         let mut command = self.host.command(self.binary()?);
@@ -168,6 +176,24 @@ impl FtpNat {
         }
         self.process = self.builder.spawn()?;
         Ok(())
+    }
+
+    /// Runs it again after its end with other arguments.
+    pub fn run_again_with(&mut self, change: impl FnOnce(Builder) -> Builder) -> Result<()> {
+        self.builder = change(self.builder.clone());
+        self.run_again()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn until_ended(&mut self) -> Result<()> {
+        wait::until_true("the end of ftp-nat", wait::PATIENCE, || {
+            Ok(!self.process.is_running()?)
+        })
+    }
+
+    /// What it was started with.
+    pub fn builder(&self) -> &Builder {
+        &self.builder
     }
 
     /// Runs another verb to its end, whatever that is.

@@ -174,6 +174,31 @@ impl Lab {
         firewall::kernel_helper(&self.gateway, 21)
     }
 
+    /// Removes the link of one of the gateway's interfaces, with both ends, and
+    /// makes it anew with the same names and addresses. `gone` is done while it
+    /// doesn't exist, `back` before it has its addresses again: a gateway that
+    /// has its address and nobody to help refuses the data that arrives.
+    pub fn remake_link(
+        &self,
+        interface: &str,
+        gone: impl FnOnce() -> Result<()>,
+        back: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        let (host, own, gateway, _) = if interface == LAN {
+            self.inside_link()
+        } else {
+            self.outside_link()
+        };
+        self.gateway.run(&["ip", "link", "del", interface])?;
+        gone()?;
+        link::join(host, ETH, &self.gateway, interface)?;
+        back()?;
+        host.address(ETH, &format!("{own}/24"))?;
+        self.gateway.address(interface, &format!("{gateway}/24"))?;
+        host.default_route(gateway.into())?;
+        Ok(())
+    }
+
     /// Forwards another port of the gateway to the server inside.
     pub fn forward_port(&self, port: u16) -> Result<()> {
         firewall::forward_port(&self.gateway, port, self.server_ip, port)

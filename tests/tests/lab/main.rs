@@ -5,8 +5,12 @@
 
 mod adding_ports;
 mod cli_errors;
+mod conflicts;
 mod data_path;
 mod domains;
+mod draining;
+mod full_tables;
+mod interfaces;
 mod ipv6;
 mod lab_itself;
 mod leaving_nothing;
@@ -15,6 +19,7 @@ mod matrix;
 mod midway;
 mod mtu_and_ttl;
 mod offloads;
+mod options;
 mod pinholes;
 mod restart;
 mod secrets;
@@ -24,3 +29,4 @@ mod stream;
 mod support;
 mod topology;
 mod unload;
+mod upgrade;

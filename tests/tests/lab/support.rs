@@ -6,7 +6,7 @@ use ftp_nat_tests::lab::{
     capture::{Sides, Trace},
     control::Control,
     firewall,
-    ftp_nat::FtpNat,
+    ftp_nat::{Builder, FtpNat},
     topology::GATEWAY_OUTSIDE,
 };
 
@@ -102,9 +102,14 @@ pub struct Session {
 impl Session {
     /// Active mode behind masquerade.
     pub fn behind_masquerade() -> Result<Self> {
+        Self::behind_masquerade_with(|run| run)
+    }
+
+    /// The same with other arguments.
+    pub fn behind_masquerade_with(change: impl FnOnce(Builder) -> Builder) -> Result<Self> {
         let lab = Lab::masquerade()?;
         let server = lab.server.vsftpd().start()?;
-        let ftp_nat = lab.ftp_nat().start()?;
+        let ftp_nat = change(lab.ftp_nat()).start()?;
         let control = lab.client.log_in(&lab.reach(&server))?;
         Ok(Self {
             control,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ftp_nat_common::tcp::flag;
 
 use crate::{
-    bench::{At, Bench, PASS},
+    bench::{At, Loaded, PASS},
     hosts::{CLIENT, Family, Host, INNER_SERVER, SERVER, STRANGER},
     packet::{Packet, Parsed},
 };
@@ -142,13 +142,13 @@ impl Connection {
     }
 
     /// SYN and SYN-ACK through both hooks each, and the client's ACK.
-    pub fn shake_hands(&self, bench: &mut Bench) {
+    pub fn shake_hands(&self, bench: &mut Loaded) {
         self.open(bench);
         bench.run(self.client_hooks().0, &self.client_packet());
     }
 
     /// SYN and SYN-ACK only: the session isn't trusted.
-    pub fn open(&self, bench: &mut Bench) {
+    pub fn open(&self, bench: &mut Loaded) {
         let (syn, syn_ack) = (self.syn(), self.syn_ack());
         bench.run(self.client_hooks().0, &syn);
         bench.run(self.client_hooks().1, &self.to_server(&syn));
@@ -157,20 +157,20 @@ impl Connection {
     }
 
     /// A session that may open pinholes: the server has greeted.
-    pub fn establish(&mut self, bench: &mut Bench) {
+    pub fn establish(&mut self, bench: &mut Loaded) {
         self.shake_hands(bench);
         self.server_says(bench, "220 Ready\r\n");
     }
 
     /// The client's next text; what ingress makes of it.
-    pub fn client_says(&mut self, bench: &mut Bench, text: impl AsRef<[u8]>) -> Parsed {
+    pub fn client_says(&mut self, bench: &mut Loaded, text: impl AsRef<[u8]>) -> Parsed {
         let packet = self.client_packet().payload(&text);
         self.client_next = self.client_next.wrapping_add(text.as_ref().len() as u32);
         passed(bench, self.client_hooks().0, &packet)
     }
 
     /// The server's next text; what ingress makes of it.
-    pub fn server_says(&mut self, bench: &mut Bench, text: impl AsRef<[u8]>) -> Parsed {
+    pub fn server_says(&mut self, bench: &mut Loaded, text: impl AsRef<[u8]>) -> Parsed {
         let packet = self.server_packet().payload(&text);
         self.server_next = self.server_next.wrapping_add(text.as_ref().len() as u32);
         passed(bench, self.server_hooks().0, &packet)
@@ -178,7 +178,7 @@ impl Connection {
 }
 
 /// Runs a packet that must pass.
-pub fn passed(bench: &mut Bench, at: At, packet: &Packet) -> Parsed {
+pub fn passed(bench: &mut Loaded, at: At, packet: &Packet) -> Parsed {
     let out = bench.run(at, packet);
     assert_eq!(out.verdict, PASS, "{packet:?}");
     Parsed::of(&out.bytes)

@@ -192,11 +192,17 @@ impl Loaded {
     }
 
     pub fn watch(&mut self, port: u16) {
-        let map = self
-            .ebpf
-            .map_mut(map::WATCHED_PORTS)
-            .expect("WATCHED_PORTS");
-        let mut array: Array<_, u64> = Array::try_from(map).expect("WATCHED_PORTS");
+        self.set_port(map::WATCHED_PORTS, port);
+    }
+
+    /// Nobody may open the port.
+    pub fn deny(&mut self, port: u16) {
+        self.set_port(map::DENIED_PORTS, port);
+    }
+
+    fn set_port(&mut self, name: &str, port: u16) {
+        let map = self.ebpf.map_mut(name).expect(name);
+        let mut array: Array<_, u64> = Array::try_from(map).expect(name);
         let word = u32::from(port / 64);
         let bits = array.get(&word, 0).expect("a word") | 1 << (port % 64);
         array.set(word, bits, 0).expect("a word");

@@ -126,7 +126,7 @@ impl Loaded {
         self.empty::<ExpectationKey, Expectation>(map::EXPECTATIONS);
         self.empty::<Tuple, Flow>(map::FLOWS);
         self.empty::<SourceKey, Source>(map::SOURCES);
-        for name in [map::WATCHED_PORTS, map::LEARNED_PORTS] {
+        for name in [map::WATCHED_PORTS, map::LEARNED_PORTS, map::DENIED_PORTS] {
             let map = self.ebpf.map_mut(name).expect(name);
             let mut array: Array<_, u64> = Array::try_from(map).expect(name);
             for word in 0..array.len() {

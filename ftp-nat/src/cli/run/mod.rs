@@ -1,5 +1,8 @@
 //! `ftp-nat run`.
 
+mod limits;
+mod path;
+
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use log::LevelFilter;
@@ -9,6 +12,7 @@ use crate::{
     advertise::{self, Advertised},
     daemon,
     loader::{Config, attach::Hook, interfaces::NamedDomain},
+    policy::Policy,
     ports::ControlPort,
 };
 
@@ -19,8 +23,9 @@ use crate::{
 /// SIGHUP. However it ends, the data path stays pinned and goes on handling
 /// packets, unless --unload-on-exit; `run` again adopts it and replaces the
 /// programs without losing a packet or a session. Interfaces no longer named
-/// are then detached, new ones attached. If anything fails at the start,
-/// everything is left as it was.
+/// are then detached, new ones attached, and the options of this command line
+/// hold instead of the former ones. If anything fails at the start, everything
+/// is left as it was.
 ///
 /// Needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, and CAP_SYS_ADMIN if the bpf
 /// filesystem has to be mounted: in short, root. Linux 6.1 or newer.
@@ -62,27 +67,21 @@ pub(super) struct Options {
     #[arg(long = "domain", value_name = "DOMAIN=IF[,IF...]", value_parser = named_domain)]
     domains: Vec<NamedDomain>,
     #[command(flatten)]
+    limits: limits::Options,
+    #[command(flatten)]
+    path: path::Options,
+    #[command(flatten)]
     pin_path: PinPath,
     /// Remove programs and maps when the process ends.
     ///
-    /// Control connections whose announcements were rewritten to another length
-    /// do not survive that. Without this option nothing is lost.
+    /// At once: control connections whose announcements were rewritten to another
+    /// length, and data connections, do not survive that. Without this option
+    /// nothing is lost, and `unload` waits for them.
     #[arg(long)]
     unload_on_exit: bool,
     /// How the programs are attached.
     #[arg(long, value_enum, default_value_t = HookChoice::Auto)]
     hook: HookChoice,
-    /// How new data connections are forwarded; those that run stay on their path.
-    #[arg(long, value_enum, default_value_t = PathChoice::Redirect)]
-    data_path: PathChoice,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum PathChoice {
-    /// Past the stack.
-    Redirect,
-    /// By the stack.
-    Stack,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -114,7 +113,12 @@ pub(super) fn run(options: Options, level: LevelFilter) -> anyhow::Result<()> {
 }
 
 fn config(options: Options, level: LevelFilter) -> Config {
+    let mut policy = Policy::default();
+    options.limits.apply(&mut policy);
+    options.path.apply(&mut policy);
     Config {
+        policy,
+        sizes: options.limits.sizes(),
         wan: options.wan,
         lan: options.lan,
         domains: options.domains,
@@ -126,7 +130,6 @@ fn config(options: Options, level: LevelFilter) -> Config {
             HookChoice::Tcx => Some(Hook::Tcx),
             HookChoice::Clsact => Some(Hook::Clsact),
         },
-        by_stack: options.data_path == PathChoice::Stack,
         log_level: level,
     }
 }
@@ -136,7 +139,10 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::cli::{Cli, Verb};
+    use crate::{
+        cli::{Cli, Verb},
+        policy::{DataPath, sizes::Sizes},
+    };
 
     fn parse(words: &str) -> Result<Config, String> {
         let words = ["ftp-nat", "run"]
@@ -175,6 +181,49 @@ mod tests {
     }
 
     #[test]
+    fn without_options_the_defaults_hold() {
+        let config = parse("--lan c").unwrap();
+        assert_eq!(config.policy, Policy::default());
+        assert_eq!(config.sizes.or_default(), Sizes::DEFAULT);
+    }
+
+    #[test]
+    fn options_reach_the_policy() {
+        let config = parse(
+            "--lan c --no-hairpin --deny-ports 2000-2009,4000 --expect-timeout 30 \
+             --max-sessions 4 --max-expectations 2 --max-transfers 3 --mark 0x2/0x6 \
+             --max-sessions-per-source 5 --max-pending-per-source 6 \
+             --ftps-passive-range 50000-50099 --data-path stack",
+        )
+        .unwrap();
+        let policy = &config.policy;
+        assert!(!policy.hairpin);
+        assert_eq!(policy.denied.to_string(), "2000-2009,4000");
+        assert_eq!(policy.expect_timeout.seconds(), 30);
+        assert_eq!(policy.mark.to_string(), "0x2/0x6");
+        assert_eq!(policy.max_sessions_per_source, 5);
+        assert_eq!(policy.max_pending_per_source, 6);
+        let range = policy.ftps_passive_range.map(|range| range.ends());
+        assert_eq!(range, Some((50_000, 50_099)));
+        assert_eq!(policy.data_path, DataPath::Stack);
+        let sizes = config.sizes.or_default();
+        assert_eq!(
+            (sizes.sessions, sizes.expectations, sizes.transfers),
+            (4, 2, 3)
+        );
+    }
+
+    #[test]
+    fn an_empty_list_denies_nothing() {
+        let words = ["ftp-nat", "run", "--lan", "c", "--deny-ports", ""];
+        let Verb::Run(options) = Cli::try_parse_from(words).unwrap().verb else {
+            panic!("another verb");
+        };
+        let denied = config(options, LevelFilter::Info).policy.denied;
+        assert_eq!(denied.to_string(), "");
+    }
+
+    #[test]
     fn what_can_not_be_is_refused() {
         for (words, expected) in [
             ("", "--wan"),
@@ -186,6 +235,14 @@ mod tests {
             ("--wan a --domain 7=a,", "DOMAIN=IF"),
             ("--wan a --domain =a", "DOMAIN=IF"),
             ("--wan a -q -v", "cannot be used"),
+            ("--wan a --expect-timeout 29", "RFC 6384"),
+            ("--wan a --deny-ports 1,x", "no port"),
+            ("--wan a --max-sessions 0", "0"),
+            ("--wan a --max-transfers 1048577", "1048577"),
+            ("--wan a --max-sessions-per-source 0", "0"),
+            ("--wan a --mark 3/1", "mask"),
+            ("--wan a --ftps-passive-range 1023-2000", "1024"),
+            ("--wan a --data-path fast", "fast"),
         ] {
             let error = parse(words).unwrap_err();
             assert!(error.contains(expected), "{words}: {error}");

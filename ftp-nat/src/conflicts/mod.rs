@@ -1,0 +1,74 @@
+//! What on this machine gets into ftp-nat's way: looked for at the start, and
+//! said. Nothing is changed, and nothing of it keeps `run` from starting.
+//!
+//! | file | looks for |
+//! |---|---|
+//! | `nftables` | the kernel's own FTP helper on the same ports, by nftables |
+//! | `iptables` | the same, by iptables |
+//! | `hooks` | other programs on the same hooks, and who runs first |
+//! | `forwarding` | interfaces that don't forward |
+//! | `offload` | large receive offload |
+
+mod forwarding;
+mod hooks;
+mod iptables;
+mod nftables;
+mod offload;
+
+use std::{collections::BTreeSet, thread};
+
+pub(crate) use self::hooks::Runner;
+use crate::{
+    loader::{attach::Hook, interfaces::Selected},
+    ports::PortSet,
+};
+
+/// What the checks are about.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The interfaces in use.
+    pub interfaces: Vec<Selected>,
+    /// How the programs are attached.
+    pub hook: Hook,
+    /// The watched ports.
+    pub ports: PortSet,
+}
+
+/// Looks, and warns of what is found. It is done beside the work: programs are
+/// asked that may take their time with many rules.
+pub fn look(setup: Setup) {
+    let looking = thread::Builder::new().name("conflicts".to_owned());
+    let started = looking.spawn(move || {
+        for warning in all(&setup) {
+            log::warn!("{warning}");
+        }
+    });
+    if let Err(e) = started {
+        log::debug!("conflicts can't be looked for: {e}");
+    }
+}
+
+/// All that is found.
+fn all(setup: &Setup) -> Vec<String> {
+    let mut found = nftables::look(&setup.ports);
+    found.extend(iptables::look(&setup.ports));
+    found.extend(hooks::look(&setup.interfaces, setup.hook));
+    found.extend(forwarding::look(&setup.interfaces));
+    found.extend(offload::look(&setup.interfaces));
+    found
+}
+
+/// What is said of a rule that gives our connections to the kernel's helper.
+fn helper(place: &str, ports: Option<&BTreeSet<u16>>) -> String {
+    let ports = match ports {
+        Some(ports) => {
+            let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
+            format!("port {}", ports.join(","))
+        }
+        None => "ports that can't be told".to_owned(),
+    };
+    format!(
+        "the kernel's own FTP helper is assigned to {ports} ({place}): ftp-nat leaves it nothing to \
+         rewrite, so it is of no use on the same port; remove the rule"
+    )
+}

@@ -1,0 +1,156 @@
+//! Another version takes over: its programs replace the others without a gap,
+//! or it refuses what it can't read.
+
+use std::{fs, io::Read as _, path::PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use ftp_nat_tests::lab::{control::accept, peers};
+
+use crate::support::{SHIFTING_PORT, Session};
+
+/// A copy of the program with another build id.
+fn another_build(session: &Session) -> Result<PathBuf> {
+    let mut bytes = fs::read(peers::ftp_nat()?)?;
+    // The note of a build id: name and description lengths, type 3, "GNU".
+    let note = [4u32, 20, 3].map(u32::to_le_bytes).concat();
+    let note = [note.as_slice(), b"GNU\0"].concat();
+    let at = bytes.windows(note.len()).position(|w| w == note);
+    let at = at.context("the program has no build id")? + note.len();
+    for byte in &mut bytes[at..at + 20] {
+        *byte ^= 0xff;
+    }
+    let path = session.lab.net().dir().join("ftp-nat-next");
+    fs::write(&path, bytes)?;
+    fs::set_permissions(&path, fs::metadata(peers::ftp_nat()?)?.permissions())?;
+    Ok(path)
+}
+
+/// The links by id, each with its program's.
+fn links(session: &Session) -> Result<Vec<(u64, u64)>> {
+    let text = session
+        .lab
+        .gateway
+        .run(&["bpftool", "-j", "link", "list"])?;
+    let all: serde_json::Value = serde_json::from_str(&text)?;
+    let mut found = Vec::new();
+    for file in fs::read_dir(session.ftp_nat.pin_path().join("links"))? {
+        let path = file?.path();
+        let path = path.to_string_lossy();
+        let shown = session
+            .lab
+            .gateway
+            .run(&["bpftool", "-j", "link", "show", "pinned", &path])?;
+        let link: serde_json::Value = serde_json::from_str(&shown)?;
+        let ids = link["id"].as_u64().zip(link["prog_id"].as_u64());
+        found.push(ids.with_context(|| format!("no ids in {shown} of {all}"))?);
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+#[test]
+fn programs_are_replaced_under_a_session_and_a_transfer() -> Result<()> {
+    let mut session = Session::behind_masquerade()?;
+    let file = session.server.publish_random("file.bin", 71, 6_000_000)?;
+    let small = session.server.publish_random("small.bin", 72, 10_000)?;
+    small.verify(
+        &session
+            .control
+            .retrieve_active(SHIFTING_PORT, "small.bin")?,
+    )?;
+    let mut other = session
+        .lab
+        .client
+        .log_in(&session.lab.reach(&session.server))?;
+    let listener = other.listen(0)?;
+    ensure!(other.announce(listener.local_addr()?.port())?.code == 200);
+    other.expect("RETR file.bin", 150)?;
+    let (mut data, _) = accept(&listener)?;
+    let mut got = vec![0; 500_000];
+    data.read_exact(&mut got)?;
+
+    let before = links(&session)?;
+    let next = another_build(&session)?;
+    session.ftp_nat.terminate()?;
+    session.ftp_nat.run_again_with(|run| run.program(next))?;
+    let after = links(&session)?;
+    let ids = |links: &[(u64, u64)]| links.iter().map(|l| l.0).collect::<Vec<_>>();
+    ensure!(
+        ids(&before) == ids(&after),
+        "other links: {before:?} {after:?}"
+    );
+    let kept = before.iter().zip(&after).filter(|(b, a)| b.1 == a.1);
+    ensure!(
+        kept.count() == 0 && before.len() == 4,
+        "old programs: {before:?} {after:?}"
+    );
+
+    data.read_to_end(&mut got)?;
+    drop(data);
+    other.expect_reply(226)?;
+    file.verify(&got)?;
+    session.control.expect("PWD", 257)?;
+    small.verify(
+        &session
+            .control
+            .retrieve_active(SHIFTING_PORT + 1, "small.bin")?,
+    )?;
+    let sessions = session.ftp_nat.json("sessions")?;
+    ensure!(
+        sessions["sessions"]
+            .as_array()
+            .is_some_and(|s| s.len() == 2),
+        "{sessions}"
+    );
+    Ok(())
+}
+
+#[test]
+fn maps_of_another_layout_are_refused_and_stay_as_they_are() -> Result<()> {
+    let mut session = Session::behind_masquerade()?;
+    session.ftp_nat.terminate()?;
+    let pin = session.ftp_nat.pin_path().join("SETTINGS");
+    let path = pin.to_string_lossy().into_owned();
+    let gateway = session.lab.gateway.clone();
+    let dump = || gateway.run(&["bpftool", "-j", "map", "dump", "pinned", &path]);
+    let values: serde_json::Value = serde_json::from_str(&dump()?)?;
+    let mut bytes: Vec<String> = values[0]["value"]
+        .as_array()
+        .context("no value")?
+        .iter()
+        .filter_map(|byte| byte.as_str().map(str::to_owned))
+        .collect();
+    bytes[0] = "0x63".to_owned();
+    let mut words = vec![
+        "bpftool", "map", "update", "pinned", &path, "key", "0", "0", "0", "0", "value",
+    ];
+    words.extend(bytes.iter().map(String::as_str));
+    gateway.run(&words)?;
+    let before = dump()?;
+
+    let refused = session.ftp_nat.builder().refused()?;
+    ensure!(
+        !refused.status.success(),
+        "maps of another layout were adopted"
+    );
+    for word in ["SETTINGS", "layout 99", "another version", "unload"] {
+        ensure!(
+            refused.stderr.contains(word),
+            "no `{word}`: {}",
+            refused.stderr
+        );
+    }
+    for verb in ["stats", "sessions", "translations"] {
+        let done = session.ftp_nat.verb(&[verb])?;
+        ensure!(
+            !done.status.success() && done.stderr.contains("layout 99"),
+            "{verb}: {}",
+            done.stderr
+        );
+    }
+    ensure!(dump()? == before, "somebody wrote to it");
+    // The way out that the message names.
+    session.ftp_nat.unload()?;
+    ensure!(!session.ftp_nat.pin_path().exists(), "pins are left");
+    Ok(())
+}
