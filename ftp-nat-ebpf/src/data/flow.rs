@@ -138,15 +138,15 @@ fn make_pair(packet: &Packet, expected: &Expectation, back_by: u32, now: u64) ->
         near_port: expected.near_port,
         _pad: 0,
     };
-    if FLOWS.insert(packet.tuple, flow, REPLACE).is_err() {
+    if FLOWS.insert(&packet.tuple, &flow, REPLACE).is_err() {
         count(Counter::FlowsTableFull);
         return false;
     }
     flow.to = packet.tuple.reversed();
     flow.flags = 0;
     flow.out_ifindex = back_by;
-    if FLOWS.insert(to.reversed(), flow, REPLACE).is_err() {
-        let _ = FLOWS.remove(packet.tuple);
+    if FLOWS.insert(to.reversed(), &flow, REPLACE).is_err() {
+        let _ = FLOWS.remove(&packet.tuple);
         count(Counter::FlowsTableFull);
         return false;
     }
