@@ -1,5 +1,6 @@
-//! FTP servers from Debian packages, unpacked instead of installed: as packages
-//! they conflict with each other, and an installed one is started as a service.
+//! Programs from Debian packages, unpacked instead of installed. FTP servers
+//! conflict with each other as packages, and an installed one is started as a
+//! service; a virtual machine's packages may conflict with newer ones.
 //!
 //! ```text
 //! target/peers/bin/vsftpd    launcher, which finds the libraries below
@@ -15,41 +16,64 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{apt, needs::Peer};
-use crate::{process, workspace};
+use super::{apt, needs::Unpacked};
+use crate::process;
 
-/// Unpacks those that aren't there or have lost a library.
-pub fn ensure(peers: &[Peer]) -> Result<()> {
-    for peer in peers.iter().filter(|peer| !is_ready(peer)) {
-        unpack(peer).with_context(|| format!("can't unpack the FTP server {}", peer.name))?;
+/// Unpacks those that aren't in `folder` or have lost a library.
+pub fn ensure(folder: &Path, programs: &[Unpacked]) -> Result<()> {
+    for wanted in programs.iter().filter(|wanted| !is_ready(folder, wanted)) {
+        unpack(folder, wanted).with_context(|| format!("can't unpack {}", wanted.name))?;
     }
     Ok(())
 }
 
-fn is_ready(peer: &Peer) -> bool {
-    launcher(peer).exists()
-        && missing_libraries(&workspace::peers().join(peer.name), peer).is_ok_and(|m| m.is_empty())
+fn is_ready(folder: &Path, wanted: &Unpacked) -> bool {
+    launcher(folder, wanted).exists()
+        && missing_libraries(&folder.join(wanted.name), wanted).is_ok_and(|m| m.is_empty())
 }
 
-fn launcher(peer: &Peer) -> PathBuf {
-    workspace::peers().join("bin").join(peer.name)
+fn launcher(folder: &Path, wanted: &Unpacked) -> PathBuf {
+    folder.join("bin").join(wanted.name)
 }
 
-/// Downloads the packages, unpacks them beside their place, and moves them there
-/// when they are whole, so that an interruption leaves nothing half done.
-fn unpack(peer: &Peer) -> Result<()> {
-    apt::require_apt(peer.package)?;
-    eprintln!("unpacking {}", peer.name);
-    let place = workspace::peers().join(peer.name);
+/// Unpacks beside the place, and moves it there when it is whole, so that an
+/// interruption leaves nothing half done.
+fn unpack(folder: &Path, wanted: &Unpacked) -> Result<()> {
+    let place = folder.join(wanted.name);
+    fetch(
+        &place,
+        wanted.package,
+        || packages_of(wanted),
+        |partial| {
+            let missing = missing_libraries(partial, wanted)?;
+            if !missing.is_empty() {
+                bail!("it lacks these libraries: {}", missing.join(" "));
+            }
+            Ok(())
+        },
+    )?;
+    write_launcher(folder, wanted, &place)
+}
+
+/// Downloads the packages that `list` names and unpacks them into `place`, after
+/// `finish` has seen to them. `what` is for the message where there is no apt.
+pub fn fetch(
+    place: &Path,
+    what: &str,
+    list: impl Fn() -> Result<Vec<String>>,
+    finish: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
+    apt::require_apt(what)?;
+    eprintln!("unpacking {what}");
     let partial = place.with_extension("partial");
     remove(&partial)?;
     fs::create_dir_all(&partial)?;
-    let packages = match packages_of(peer) {
+    let packages = match list() {
         Ok(packages) => packages,
         // No lists yet: a fresh machine.
         Err(_) => {
             apt::update_once();
-            packages_of(peer)?
+            list()?
         }
     };
     let download = || {
@@ -77,18 +101,16 @@ fn unpack(peer: &Peer) -> Result<()> {
             fs::remove_file(&file)?;
         }
     }
-    let missing = missing_libraries(&partial, peer)?;
-    if !missing.is_empty() {
-        bail!("it lacks these libraries: {}", missing.join(" "));
-    }
-    remove(&place)?;
-    fs::rename(&partial, &place)?;
-    write_launcher(peer, &place)
+    finish(&partial)?;
+    remove(place)?;
+    fs::rename(&partial, place)?;
+    Ok(())
 }
 
-/// The package itself and the libraries that apt would install with it. Only
-/// asked, never done: so it doesn't matter that it conflicts with another server.
-fn packages_of(peer: &Peer) -> Result<Vec<String>> {
+/// The package itself, what it needs besides, and the libraries that apt would
+/// install with it. Only asked, never done: so it doesn't matter that it
+/// conflicts with another one.
+fn packages_of(wanted: &Unpacked) -> Result<Vec<String>> {
     let plan = process::output(
         apt::apt_get()
             .args([
@@ -97,9 +119,10 @@ fn packages_of(peer: &Peer) -> Result<Vec<String>> {
                 "--reinstall",
                 "--no-install-recommends",
             ])
-            .arg(peer.package),
+            .arg(wanted.package),
     )?;
-    let mut packages = vec![peer.package.to_owned()];
+    let mut packages = vec![wanted.package.to_owned()];
+    packages.extend(wanted.with.iter().map(|&name| name.to_owned()));
     packages.extend(
         plan.lines()
             .filter_map(|line| line.strip_prefix("Inst ")?.split_whitespace().next())
@@ -109,11 +132,13 @@ fn packages_of(peer: &Peer) -> Result<Vec<String>> {
     Ok(packages)
 }
 
-/// Names of the shared libraries that the server in `place` would not find.
-fn missing_libraries(place: &Path, peer: &Peer) -> Result<Vec<String>> {
+/// Names of the shared libraries that the program in `place` would not find.
+fn missing_libraries(place: &Path, wanted: &Unpacked) -> Result<Vec<String>> {
     let text = process::output(
-        Command::new("ldd")
-            .arg(place.join("usr/sbin").join(peer.name))
+        Command::new("sh")
+            // A static program has no libraries, which is no failure.
+            .args(["-c", "ldd \"$0\" 2>&1 || [ -x \"$0\" ]"])
+            .arg(place.join(wanted.program))
             .env("LD_LIBRARY_PATH", library_path(place)),
     )?;
     Ok(text
@@ -129,17 +154,16 @@ fn library_path(place: &Path) -> String {
     format!("{0}/usr/lib/{triplet}:{0}/lib/{triplet}", place.display())
 }
 
-/// `exec` keeps the process id, which whoever started the server will kill.
-fn write_launcher(peer: &Peer, place: &Path) -> Result<()> {
-    let file = launcher(peer);
+/// `exec` keeps the process id, which whoever started the program will kill.
+fn write_launcher(folder: &Path, wanted: &Unpacked, place: &Path) -> Result<()> {
+    let file = launcher(folder, wanted);
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
     let text = format!(
-        "#!/bin/sh\nLD_LIBRARY_PATH='{}' exec '{}/usr/sbin/{}' \"$@\"\n",
+        "#!/bin/sh\nLD_LIBRARY_PATH='{}' exec '{}' \"$@\"\n",
         library_path(place),
-        place.display(),
-        peer.name
+        place.join(wanted.program).display(),
     );
     fs::write(&file, text).with_context(|| format!("can't write {}", file.display()))?;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
