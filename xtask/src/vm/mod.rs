@@ -51,8 +51,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 pub fn tests(rest: &[String]) -> Result<Tally> {
     prepare()?;
     let program = test_program()?;
-    let words = std::iter::once(program.display().to_string()).chain(rest.iter().cloned());
-    let line: Vec<_> = words.map(|word| quoted(&word)).collect();
+    // A serial port is a terminal to it, and colours are nothing to count by.
+    let plain = [program.display().to_string(), "--color=never".to_owned()];
+    let words = plain.iter().chain(rest);
+    let line: Vec<_> = words.map(|word| quoted(word)).collect();
     boot(&line.join(" "))
 }
 
@@ -66,7 +68,7 @@ fn test_program() -> Result<PathBuf> {
         Command::new(workspace::cargo())
             .args(["test", "--no-run", "--workspace", "--locked"])
             .args(["--message-format=json-render-diagnostics"])
-            .args(["--features", "ftp-nat-tests/root", "--test", "guest"])
+            .args(["--features", "ftp-nat-tests/guest", "--test", "guest"])
             .current_dir(workspace::root())
             .stderr(std::process::Stdio::inherit()),
     )?;
@@ -113,6 +115,8 @@ mount --bind {modules} /lib/modules
 # What the kernel calls for a module that is missing.
 ln -s {busybox} /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
+# Its device is only there once it is loaded.
+busybox modprobe ppp_async
 ip link set lo up
 cd {root}
 {line}
