@@ -108,7 +108,7 @@ impl Site {
                 let link = kinds::join(kind, &gateway, &name, at_gateway, &host, address)
                     .with_context(|| format!("a link of kind {kind}"))?;
                 links.extend(link);
-                let server = host.vsftpd().start()?;
+                let server = host.vsftpd().bind(address.into()).start()?;
                 ends.push(End {
                     kind,
                     host,
