@@ -8,7 +8,7 @@ use ftp_nat_common::{
 
 use crate::{
     maps::{Scratch, scratch},
-    packet::{Packet, bounded, store, tcp},
+    packet::{Packet, bounded_from_one, store, tcp},
 };
 
 /// Where an option stands.
@@ -47,11 +47,12 @@ fn search(packet: Packet, wanted: u32) -> u32 {
     // SAFETY: this CPU's own memory.
     let (options, found) = unsafe { (&mut (*scratch).header, &mut (*scratch).option) };
     let base = packet.l4 + tcp::HEADER_LEN;
-    let len = bounded(packet.payload - base, 63);
+    let len = packet.payload - base;
     if len == 0 {
         return 0;
     }
-    // SAFETY: at most 63 bytes go into the header buffer.
+    let len = bounded_from_one(len, 63);
+    // SAFETY: at most 64 bytes go into the header buffer.
     let failed =
         unsafe { bpf_skb_load_bytes(packet.skb.cast(), base, options.as_mut_ptr().cast(), len) };
     if failed != 0 {

@@ -184,6 +184,14 @@ pub fn bounded(len: u32, mask: u32) -> u32 {
     core::hint::black_box(len) & mask
 }
 
+/// `len`, from 1 to `mask + 1`, cut to that range so that the verifier can see
+/// it. Helpers refuse a size that could be 0, and before Linux 6.8 the verifier
+/// doesn't learn from a comparison with 0 that it isn't.
+#[inline(always)]
+pub fn bounded_from_one(len: u32, mask: u32) -> u32 {
+    bounded(len.wrapping_sub(1), mask) + 1
+}
+
 /// Where this CPU keeps what it read of the current packet.
 #[inline(always)]
 fn headers() -> Option<*mut Headers> {
@@ -350,7 +358,10 @@ impl Packet {
     /// The interface whose hook this is.
     #[inline(always)]
     pub fn ifindex(&self) -> u32 {
+        // Volatile: the compiler must not merge this with a read of something
+        // else by choosing between their addresses: the verifier wants the context
+        // read at an offset from its very pointer.
         // SAFETY: the context is valid for the whole run.
-        unsafe { (*self.skb).ifindex }
+        unsafe { core::ptr::read_volatile(&raw const (*self.skb).ifindex) }
     }
 }

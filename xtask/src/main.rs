@@ -10,6 +10,7 @@ mod object;
 mod process;
 mod setup;
 mod test;
+mod vm;
 mod workspace;
 
 #[derive(Parser)]
@@ -32,6 +33,8 @@ enum Verb {
     Object(object::Args),
     /// Run all tests, or one part of them
     Test(test::Args),
+    /// Run the tests of the oldest supported kernel, in a virtual machine
+    Vm(vm::Args),
     /// Fuzz the control-stream engine, guided by coverage
     Fuzz(fuzz::Args),
     /// Show FTP through a NAT gateway without and with ftp-nat, in network namespaces
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Verb::Setup(args) => setup::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Object(args) => object::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Test(args) => test::run(&args),
+        Verb::Vm(args) => vm::run(&args),
         Verb::Fuzz(args) => fuzz::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Demo(args) => demo::run(&args).map(|never| match never {}),
     };

@@ -25,6 +25,12 @@ pub fn peers() -> PathBuf {
     cache().join("peers")
 }
 
+/// The virtual machine: its kernel, the emulator, and programs for it, laid out
+/// like [`peers`].
+pub fn machine() -> PathBuf {
+    cache().join("vm")
+}
+
 /// Tools of our own exact version, when the machine's is another.
 pub fn tools() -> PathBuf {
     cache().join("tools")

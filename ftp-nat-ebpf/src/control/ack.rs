@@ -18,7 +18,7 @@ use super::{drop_for, outstanding};
 use crate::{
     maps::{Scratch, count, scratch},
     options,
-    packet::{Packet, bounded, store, tcp},
+    packet::{Packet, bounded_from_one, store, tcp},
 };
 
 /// Handles a packet to the near host of a locked session's half.
@@ -102,11 +102,8 @@ fn blocks(
     }
     finish_option(scratch);
     let delta = difference(scratch, at, size);
-    let size = bounded(size.min(SACK_MAX), 63);
-    if size == 0 {
-        return Some(0);
-    }
-    // SAFETY: at most 63 bytes behind `NEW` are read.
+    let size = bounded_from_one(size.min(SACK_MAX), 63);
+    // SAFETY: at most 64 bytes behind `NEW` are read.
     let failed = unsafe {
         bpf_skb_store_bytes(
             packet.skb.cast(),

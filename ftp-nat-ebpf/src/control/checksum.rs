@@ -7,7 +7,7 @@ use ftp_nat_common::csum;
 use super::edit::sum_packet;
 use crate::{
     maps::scratch,
-    packet::{Packet, bounded},
+    packet::{Packet, bounded_from_one},
     sums::pseudo_sum,
 };
 
@@ -32,11 +32,8 @@ pub fn is_right(packet: Packet) -> bool {
 #[inline(always)]
 fn sum(packet: &Packet) -> Option<u32> {
     let scratch = scratch()?;
-    let len = bounded(packet.payload - packet.l4, 63);
-    if len == 0 {
-        return None;
-    }
-    // SAFETY: at most 63 bytes go into the header buffer, and whole words of
+    let len = bounded_from_one(packet.payload - packet.l4, 63);
+    // SAFETY: at most 64 bytes go into the header buffer, and whole words of
     // them are summed.
     let header = unsafe {
         let buffer = (&raw mut (*scratch).header).cast::<u8>();

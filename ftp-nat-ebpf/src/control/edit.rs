@@ -10,7 +10,7 @@ use ftp_nat_common::{counter::Counter, csum, stream::ingress::OUTPUT_MAX, tcp::f
 use super::{Plan, drop_for};
 use crate::{
     maps::{CHUNK, Scratch},
-    packet::{Packet, bounded, store, tcp, v4, v6},
+    packet::{Packet, bounded_from_one, store, tcp, v4, v6},
 };
 
 /// Changes the sequence number alone.
@@ -61,15 +61,13 @@ fn sum_or_fail(packet: Packet, scratch: *mut Scratch) -> u64 {
         if done >= len {
             break;
         }
-        let part = bounded((len - done).min(BLOCK), 2 * BLOCK - 1);
+        let part = bounded_from_one((len - done).min(BLOCK), BLOCK - 1);
         // SAFETY: the block holds `CHUNK` bytes; the word behind the part is
         // cleared first, for the part may end within it.
         unsafe {
             let word = block.add((part & !3) as usize & (CHUNK - 1)).cast::<u32>();
             *word = 0;
-            if part == 0
-                || bpf_skb_load_bytes(packet.skb.cast(), packet.payload + done, block.cast(), part)
-                    != 0
+            if bpf_skb_load_bytes(packet.skb.cast(), packet.payload + done, block.cast(), part) != 0
             {
                 return u64::MAX;
             }
@@ -166,10 +164,7 @@ fn try_rebuild(packet: &Packet, scratch: *mut Scratch) -> Option<()> {
         }
     }
     if len > 0 {
-        let len = bounded(len, OUTPUT_MAX as u32 - 1);
-        if len == 0 {
-            return None;
-        }
+        let len = bounded_from_one(len, OUTPUT_MAX as u32 - 1);
         // SAFETY: `len` bytes of the output are read.
         let failed = unsafe {
             bpf_skb_store_bytes(

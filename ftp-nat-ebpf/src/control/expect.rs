@@ -5,7 +5,7 @@ use aya_ebpf::{
     helpers::{bpf_sk_release, bpf_skc_lookup_tcp},
 };
 use ftp_nat_common::{
-    addr::{Addr, Port},
+    addr::Port,
     counter::Counter,
     layout::{SETTING_DRAINING, SETTING_HAIRPIN},
     line::text::port_of_length,
@@ -50,6 +50,8 @@ pub struct Glue {
     /// Why nothing was expected: a [`Counter`], plus 1. 0: something was.
     pub refused: u32,
     timeout_ns: u64,
+    /// A socket that is looked for. Here, for the stack is full where it is.
+    listener: [u32; 9],
 }
 
 impl Glue {
@@ -255,7 +257,7 @@ const FULL: u32 = 2;
 
 /// Whether a connection to the key's port could be meant for somebody else.
 #[inline(never)]
-fn is_taken(skb: *mut __sk_buff, glue: &Glue) -> bool {
+fn is_taken(skb: *mut __sk_buff, glue: &mut Glue) -> bool {
     if glue.template.near == glue.key.addr {
         // The port is near's own.
         return false;
@@ -264,7 +266,7 @@ fn is_taken(skb: *mut __sk_buff, glue: &Glue) -> bool {
     port < glue.port_first
         || port > glue.port_last
         || is_control_port(glue.key.port)
-        || has_listener(skb, &glue.template.far_real, &glue.key)
+        || has_listener(skb, glue)
 }
 
 /// Tries the key's port.
@@ -300,59 +302,35 @@ fn withdraw(glue: &mut Glue) {
     glue.withdraw();
 }
 
-#[repr(C)]
-struct SockTupleV4 {
-    src: u32,
-    dst: u32,
-    sport: u16,
-    dport: u16,
-}
-
-#[repr(C)]
-struct SockTupleV6 {
-    src: [u32; 4],
-    dst: [u32; 4],
-    sport: u16,
-    dport: u16,
-}
-
-/// Whether a socket of the gateway itself listens on the address and port.
+/// Whether a socket of the gateway itself listens on the key's address and port.
 #[inline(always)]
-fn has_listener(skb: *mut __sk_buff, from: &Addr, key: &ExpectationKey) -> bool {
-    let (to, port) = (&key.addr, key.port);
+fn has_listener(skb: *mut __sk_buff, glue: &mut Glue) -> bool {
     const CURRENT_NETNS: u64 = u64::MAX;
-    // SAFETY: the tuples are of the sizes that tell the helper their family; a
-    // socket that was found is released.
+    // `bpf_sock_tuple` of include/uapi/linux/bpf.h: both addresses, both ports.
+    const SIZE_V4: u32 = 12;
+    const SIZE_V6: u32 = 36;
+    let ports = u32::from_ne_bytes({
+        let [a, b] = glue.key.port.0.to_ne_bytes();
+        [0, 0, a, b]
+    });
+    let (from, to) = (&glue.template.far_real, &glue.key.addr);
+    let tuple = &mut glue.listener;
+    let size = if to.is_v4() {
+        tuple[0] = from.v4_word();
+        tuple[1] = to.v4_word();
+        tuple[2] = ports;
+        SIZE_V4
+    } else {
+        tuple[..4].copy_from_slice(&from.0);
+        tuple[4..8].copy_from_slice(&to.0);
+        tuple[8] = ports;
+        SIZE_V6
+    };
+    let tuple: *mut [u32; 9] = tuple;
+    // SAFETY: the size tells the helper the family; a socket that was found is
+    // released.
     unsafe {
-        let socket = if to.is_v4() {
-            let mut tuple = SockTupleV4 {
-                src: from.v4_word(),
-                dst: to.v4_word(),
-                sport: 0,
-                dport: port.0,
-            };
-            bpf_skc_lookup_tcp(
-                skb.cast(),
-                (&raw mut tuple).cast(),
-                size_of::<SockTupleV4>() as u32,
-                CURRENT_NETNS,
-                0,
-            )
-        } else {
-            let mut tuple = SockTupleV6 {
-                src: from.0,
-                dst: to.0,
-                sport: 0,
-                dport: port.0,
-            };
-            bpf_skc_lookup_tcp(
-                skb.cast(),
-                (&raw mut tuple).cast(),
-                size_of::<SockTupleV6>() as u32,
-                CURRENT_NETNS,
-                0,
-            )
-        };
+        let socket = bpf_skc_lookup_tcp(skb.cast(), tuple.cast(), size, CURRENT_NETNS, 0);
         if socket.is_null() {
             return false;
         }

@@ -10,7 +10,10 @@ use aya_ebpf::{
 use ftp_nat_common::{
     counter::Counter,
     session::Session,
-    stream::ingress::{Begun, Outcome, Progress, RUN_WOULD_HOLD, Segment, begin, finish, step},
+    stream::{
+        Edits,
+        ingress::{Begun, Outcome, Progress, RUN_WOULD_HOLD, Segment, begin, finish, step},
+    },
     tcp::flag,
 };
 
@@ -21,7 +24,7 @@ use super::{
 };
 use crate::{
     maps::{CHUNK, Scratch, count},
-    packet::{Packet, bounded},
+    packet::{Packet, bounded_from_one},
 };
 
 /// What the callbacks of `bpf_loop` work on: the pointers, which can't be kept
@@ -57,6 +60,22 @@ pub struct Progressing {
     first_len: u32,
 }
 
+impl Progressing {
+    /// `edits`, if there are any. Else null, and that is what callers compare:
+    /// the compiler would look at the number again, and not every verifier sees
+    /// that pointer and number belong together (seen with Linux 6.1).
+    #[inline(always)]
+    pub fn edits<'a>(&self, edits: *mut Edits) -> Option<&'a mut Edits> {
+        let some = if self.have_edits != 0 {
+            edits
+        } else {
+            core::ptr::null_mut()
+        };
+        // SAFETY: this CPU's own memory, or null.
+        unsafe { core::hint::black_box(some).as_mut() }
+    }
+}
+
 /// The segment is looked at as a whole.
 const LOOK_ALL: u32 = 0;
 /// It is merged of several; the first of them is looked at.
@@ -77,15 +96,11 @@ pub fn start(scratch: *mut Scratch, session: *mut Session) -> bool {
             &(*scratch).segment,
             &mut *session,
             &(*scratch).progress,
-            &(*scratch).edits,
+            &raw mut (*scratch).edits,
         )
     };
-    let edits = if now.have_edits != 0 {
-        Some(edits)
-    } else {
-        None
-    };
-    match begin(run, s, now.role as usize, edits, segment) {
+    let edits = now.edits(edits);
+    match begin(run, s, now.role as usize, edits.as_deref(), segment) {
         Begun::Parse => true,
         Begun::Done(outcome) => {
             plan(scratch, outcome);
@@ -146,8 +161,8 @@ extern "C" fn round(_index: u32, work: *mut c_void) -> i64 {
     }
     now.base = run.pos;
     let left = run.len.saturating_sub(run.pos);
-    let len = bounded(left.min(CHUNK as u32), 2 * CHUNK as u32 - 1);
-    if len > 0 {
+    if left > 0 {
+        let len = bounded_from_one(left.min(CHUNK as u32), CHUNK as u32 - 1);
         // SAFETY: at most `CHUNK` bytes go into the chunk.
         let failed = unsafe {
             bpf_skb_load_bytes(
@@ -183,14 +198,10 @@ extern "C" fn byte(_index: u32, work: *mut c_void) -> i64 {
         (
             &mut (*w.scratch).glue,
             &mut *w.session,
-            &mut (*w.scratch).edits,
+            &raw mut (*w.scratch).edits,
         )
     };
-    let edits = if now.have_edits != 0 {
-        Some(edits)
-    } else {
-        None
-    };
+    let edits = now.edits(edits);
     let mut surroundings = Surroundings { skb: w.skb, glue };
     match step(run, s, now.role as usize, edits, b, &mut surroundings) {
         Progress::More => 0,

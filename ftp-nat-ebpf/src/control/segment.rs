@@ -35,7 +35,12 @@ pub fn handle(packet: &Packet, session: *mut Session, role: usize) -> i32 {
     let Some(scratch) = scratch() else {
         return TC_ACT_UNSPEC;
     };
-    decide(*packet, scratch, session, role as u32);
+    // The engine runs in this frame: everything that it calls shares the stack
+    // with its callers.
+    if prepare(*packet, scratch, session, role as u32) {
+        parse::run(*packet, scratch, session);
+        conclude(*packet, scratch, session, role as u32);
+    }
     // SAFETY: this CPU's own memory, just written.
     let plan = unsafe { (&raw const (*scratch).plan).read_volatile() };
     match plan.action {
@@ -48,9 +53,9 @@ pub fn handle(packet: &Packet, session: *mut Session, role: usize) -> i32 {
     }
 }
 
-/// Runs the engine, and writes its decision into the plan.
+/// Tells the engine of the segment. `false`: the plan is made already.
 #[inline(never)]
-fn decide(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u32) {
+fn prepare(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u32) -> bool {
     let role = role as usize & 1;
     // SAFETY: a live map value, locked by the caller.
     let s = unsafe { &mut *session };
@@ -74,13 +79,23 @@ fn decide(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u3
     outstanding::take(scratch, s, role);
     if !parse::start(scratch, session) {
         withdraw_at_end(scratch, s);
-        return;
+        return false;
     }
     // SAFETY: this CPU's own memory.
     let glue = unsafe { &mut (*scratch).glue };
     glue.begin(s, role);
     glue.recount(scratch);
-    parse::run(packet, scratch, session);
+    true
+}
+
+/// Puts back what the engine has worked on.
+#[inline(never)]
+fn conclude(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u32) {
+    let role = role as usize & 1;
+    // SAFETY: a live map value, locked by the caller.
+    let s = unsafe { &mut *session };
+    // SAFETY: this CPU's own memory.
+    let glue = unsafe { &mut (*scratch).glue };
     glue.end(s);
     if glue.refused == Counter::RefusedTableFull as u32 + 1 {
         // Too late for this announcement; the next one finds room.
@@ -119,17 +134,13 @@ fn place_urgent(packet: Packet, scratch: *mut Scratch, s: &Session) {
         (
             &mut (*scratch).plan,
             &(*scratch).progress,
-            &(*scratch).edits,
+            &raw mut (*scratch).edits,
         )
     };
-    let edits = if now.have_edits != 0 {
-        Some(edits)
-    } else {
-        None
-    };
+    let edits = now.edits(edits);
     let input = Seq(packet.seq).plus(u32::from(packet.urgent));
     let half = &s.half[now.role as usize & 1];
-    let ahead = bare_to_output(half, edits, input).since(Seq(plan.seq));
+    let ahead = bare_to_output(half, edits.as_deref(), input).since(Seq(plan.seq));
     plan.urgent = if ahead > 0 && ahead <= 0xffff {
         ahead as u32
     } else {

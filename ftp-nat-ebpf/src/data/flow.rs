@@ -153,7 +153,7 @@ fn make_pair(packet: Packet, expected: &Expectation, back_by: u32, now: u64) -> 
         flow.via = expected.near;
         flow.via_port = expected.near_port;
     }
-    if FLOWS.insert(packet.tuple, &*flow, REPLACE).is_err() {
+    if FLOWS.insert(&packet.tuple, &*flow, REPLACE).is_err() {
         count(Counter::FlowsTableFull);
         return false;
     }
@@ -165,7 +165,7 @@ fn make_pair(packet: Packet, expected: &Expectation, back_by: u32, now: u64) -> 
         make_reply(&packet.tuple, flow)
     };
     if !whole {
-        let _ = FLOWS.remove(packet.tuple);
+        let _ = FLOWS.remove(&packet.tuple);
         count(Counter::FlowsTableFull);
         return false;
     }

@@ -13,7 +13,7 @@ use ftp_nat_common::{addr::Addr, csum};
 
 use crate::{
     maps::{INTERFACES, Scratch, scratch},
-    packet::{Packet, load, store, v4, v6},
+    packet::{Packet, bounded_from_one, load, store, v4, v6},
     sums::pseudo_sum,
 };
 
@@ -122,6 +122,7 @@ fn sum_quote(packet: &Packet, scratch: *mut Scratch, len: u32) -> Option<u32> {
         if len == 0 {
             return Some(0);
         }
+        let len = bounded_from_one(len, QUOTE - 1);
         // SAFETY: at most `QUOTE` bytes go into the buffer and are summed there.
         unsafe {
             if bpf_skb_load_bytes(packet.skb.cast(), at, buffer.cast(), len) != 0 {

@@ -106,7 +106,7 @@ pub fn learn(packet: Packet, sighting: &Sighting) -> u32 {
         count(Counter::FlowsTableFull);
         return LOST;
     }
-    if STACK_FLOWS.insert(packet.tuple, left, REPLACE).is_err() {
+    if STACK_FLOWS.insert(&packet.tuple, left, REPLACE).is_err() {
         let _ = FLOWS.remove(answer);
         count(Counter::FlowsTableFull);
         return LOST;

@@ -182,7 +182,7 @@ impl Host {
     /// A TCP connection from this host.
     pub fn connect(&self, to: SocketAddr) -> Result<TcpStream> {
         self.enter(|| {
-            TcpStream::connect_timeout(&to, Duration::from_secs(5))
+            TcpStream::connect_timeout(&to, wait::scaled(Duration::from_secs(5)))
                 .map_err(|e| anyhow!(e).context(format!("cannot connect to {to}")))
         })
     }

@@ -4,14 +4,16 @@
 //! It looks before it acts: where all is there, it costs a few look-ups of files.
 
 mod apt;
+mod kernel;
 mod linker;
 mod needs;
-mod peers;
+mod unpack;
 
 use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
+pub use self::kernel::Kernel;
 use self::needs::Need;
 use crate::{
     process::{self, find_program},
@@ -41,13 +43,15 @@ pub enum Scope {
     Demo,
     /// The tests in namespaces: all servers, all clients.
     Lab,
+    /// The tests in a virtual machine, beyond [`Scope::Lab`].
+    Machine,
 }
 
 /// The verb.
 pub fn run(args: &Args) -> Result<()> {
     let mut scopes = vec![Scope::Compiler, Scope::ObjectTools];
     if args.tests {
-        scopes.extend([Scope::Lint, Scope::Fuzz, Scope::Lab]);
+        scopes.extend([Scope::Lint, Scope::Fuzz, Scope::Lab, Scope::Machine]);
     }
     ensure(&scopes)?;
     eprintln!("set-up: all that is needed is there");
@@ -62,15 +66,19 @@ pub fn ensure(scopes: &[Scope]) -> Result<()> {
         Scope::Compiler | Scope::Fuzz => Ok(()),
         Scope::Lint => ensure_components(),
         Scope::ObjectTools => linker::ensure(),
-        Scope::Demo => peers::ensure(&needs::PEERS[..1]),
-        Scope::Lab => peers::ensure(needs::PEERS),
+        Scope::Demo => unpack::ensure(&workspace::peers(), &needs::PEERS[..1]),
+        Scope::Lab => unpack::ensure(&workspace::peers(), needs::PEERS),
+        Scope::Machine => {
+            unpack::ensure(&workspace::machine(), needs::MACHINE)?;
+            kernel::ensure(&workspace::machine())
+        }
     })
 }
 
 impl Scope {
     fn packages(self) -> Vec<&'static Need> {
         let lists: &[&'static [Need]] = match self {
-            Self::Lint => &[],
+            Self::Lint | Self::Machine => &[],
             Self::Compiler => &[needs::COMPILER],
             Self::Fuzz => &[needs::FUZZ],
             Self::ObjectTools if linker::find().is_some() => &[needs::LLVM],
@@ -90,6 +98,11 @@ pub fn bpf_linker() -> Result<PathBuf> {
             linker::VERSION
         )
     })
+}
+
+/// The kernel that [`Scope::Machine`] has ensured.
+pub fn kernel() -> Result<Kernel> {
+    kernel::find(&workspace::machine())
 }
 
 /// rustfmt and clippy come with rustup's default profile, but not with its minimal one.

@@ -105,26 +105,47 @@ pub const LAB: &[Need] = &[
     Need::program("bpftool", "bpftool"),
 ];
 
-/// An FTP server that is unpacked, not installed.
-pub struct Peer {
+/// A program that is unpacked, not installed.
+pub struct Unpacked {
     /// The program's name, and that of its folder and its launcher.
     pub name: &'static str,
     /// Debian's name of the package.
     pub package: &'static str,
+    /// Where the program is in it.
+    pub program: &'static str,
+    /// Packages with data that it needs. Libraries are found without this.
+    pub with: &'static [&'static str],
+}
+
+impl Unpacked {
+    const fn new(name: &'static str, package: &'static str, program: &'static str) -> Self {
+        Self {
+            name,
+            package,
+            program,
+            with: &[],
+        }
+    }
 }
 
 /// The servers; the demo uses the first only.
-pub const PEERS: &[Peer] = &[
-    Peer {
-        name: "vsftpd",
-        package: "vsftpd",
+pub const PEERS: &[Unpacked] = &[
+    Unpacked::new("vsftpd", "vsftpd", "usr/sbin/vsftpd"),
+    Unpacked::new("proftpd", "proftpd-core", "usr/sbin/proftpd"),
+    Unpacked::new("pure-ftpd", "pure-ftpd", "usr/sbin/pure-ftpd"),
+];
+
+/// The virtual machine, and what only its tests need.
+pub const MACHINE: &[Unpacked] = &[
+    Unpacked {
+        with: &["qemu-system-common", "qemu-system-data", "seabios"],
+        ..Unpacked::new(
+            "qemu-system-x86_64",
+            "qemu-system-x86",
+            "usr/bin/qemu-system-x86_64",
+        )
     },
-    Peer {
-        name: "proftpd",
-        package: "proftpd-core",
-    },
-    Peer {
-        name: "pure-ftpd",
-        package: "pure-ftpd",
-    },
+    Unpacked::new("busybox", "busybox-static", "bin/busybox"),
+    Unpacked::new("wg", "wireguard-tools", "usr/bin/wg"),
+    Unpacked::new("pppd", "ppp", "usr/sbin/pppd"),
 ];

@@ -3,7 +3,7 @@
 //! The last line on standard output is always `N passed, N failed, N skipped`.
 
 mod part;
-mod runner;
+pub mod runner;
 mod tally;
 
 use std::{
@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use self::{part::Part, tally::Tally};
+pub use self::{part::Part, tally::Tally};
 
 /// Exit code of a run that Ctrl-C ended, as shells give it.
 const INTERRUPTED_EXIT: u8 = 130;
@@ -32,6 +32,16 @@ pub struct Args {
     /// For the part's test runner: a part of a test's name, `--nocapture`, ...
     #[arg(last = true, requires = "part")]
     rest: Vec<String>,
+}
+
+impl Args {
+    /// One part, with what its test runner is told.
+    pub fn only(part: Part, rest: &[String]) -> Self {
+        Self {
+            part: Some(part),
+            rest: rest.to_vec(),
+        }
+    }
 }
 
 /// The verb. A part that fails doesn't keep the others from running.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     demo, fuzz, object, process,
     setup::{self, Scope},
-    workspace,
+    vm, workspace,
 };
 
 /// A part, in the order of a whole run: what fails fast comes first.
@@ -29,6 +29,8 @@ pub enum Part {
     Packet,
     /// Real FTP clients and servers in network namespaces (needs root)
     Lab,
+    /// The oldest supported kernel, in a virtual machine
+    Vm,
 }
 
 impl fmt::Display for Part {
@@ -39,13 +41,14 @@ impl fmt::Display for Part {
 
 impl Part {
     /// A whole run.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Lint,
         Self::Unit,
         Self::Fuzz,
         Self::Object,
         Self::Packet,
         Self::Lab,
+        Self::Vm,
     ];
 
     /// As on the command line.
@@ -57,6 +60,7 @@ impl Part {
             Self::Object => "object",
             Self::Packet => "packet",
             Self::Lab => "lab",
+            Self::Vm => "vm",
         }
     }
 
@@ -69,6 +73,7 @@ impl Part {
             Self::Object => "the committed object against its source",
             Self::Packet => "packets through the committed object",
             Self::Lab => "real clients and servers in network namespaces",
+            Self::Vm => "the oldest supported kernel, in a virtual machine",
         }
     }
 
@@ -83,6 +88,7 @@ impl Part {
             })),
             Self::Packet => privileged("packet", rest),
             Self::Lab => setup::ensure(&[Scope::Lab]).and_then(|()| privileged("lab", rest)),
+            Self::Vm => vm::tests(rest),
         };
         outcome.unwrap_or_else(|error| {
             eprintln!("error: {error:#}");

@@ -2,7 +2,7 @@
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
 };
 
 use anyhow::{Context as _, Result};
@@ -27,12 +27,38 @@ pub fn check(name: &str, body: impl FnOnce() -> Result<()>) -> Tally {
 
 /// A `cargo test`: its output is passed on unchanged, and counted.
 pub fn suite(mut command: Command) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let status = watch(&mut command, |line| tally.read_line(line))?;
+    if !status.success() && tally.failed == 0 {
+        // It didn't compile, or a test binary crashed without a word.
+        tally.fail(format!("cargo test itself: {status}"));
+    }
+    Ok(tally)
+}
+
+/// A virtual machine whose output is that of a test runner: passed on, counted,
+/// and with what follows `ended` on a line.
+pub fn guest(mut command: Command, ended: &str) -> Result<(Tally, Option<String>)> {
+    let mut tally = Tally::default();
+    let mut end = None;
+    let status = watch(&mut command, |line| match line.strip_prefix(ended) {
+        Some(rest) => end = Some(rest.to_owned()),
+        None => tally.read_line(line),
+    })?;
+    if !status.success() {
+        tally.fail(format!("the virtual machine itself: {status}"));
+    }
+    Ok((tally, end))
+}
+
+/// Runs a command to its end, showing what it says and giving each line.
+fn watch(command: &mut Command, mut each: impl FnMut(&str)) -> Result<ExitStatus> {
+    let name = command.get_program().to_string_lossy().into_owned();
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
-        .context("can't start cargo test")?;
-    let mut output = child.stdout.take().context("cargo test has no output")?;
-    let mut tally = Tally::default();
+        .with_context(|| format!("can't start {name}"))?;
+    let mut output = child.stdout.take().context("a command without output")?;
     let mut line = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -40,7 +66,9 @@ pub fn suite(mut command: Command) -> Result<Tally> {
             Ok(0) => break,
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error).context("can't read what cargo test says"),
+            Err(error) => {
+                return Err(error).with_context(|| format!("can't read what {name} says"));
+            }
         };
         let chunk = &buffer[..count];
         // By chunk, not by line: a test's name is to be seen while it still runs.
@@ -49,17 +77,14 @@ pub fn suite(mut command: Command) -> Result<Tally> {
         stdout.flush()?;
         for &byte in chunk {
             if byte == b'\n' {
-                tally.read_line(&String::from_utf8_lossy(&line));
+                each(&String::from_utf8_lossy(&line));
                 line.clear();
             } else {
                 line.push(byte);
             }
         }
     }
-    let status = child.wait().context("can't wait for cargo test")?;
-    if !status.success() && tally.failed == 0 {
-        // It didn't compile, or a test binary crashed without a word.
-        tally.fail(format!("cargo test itself: {status}"));
-    }
-    Ok(tally)
+    child
+        .wait()
+        .with_context(|| format!("can't wait for {name}"))
 }
