@@ -11,7 +11,8 @@
 //! | [`control`] | segments of control connections: edits, sequence numbers, acks |
 //! | [`reclaim`] | making room in full tables |
 //! | [`log`] | the log for people |
-//! | [`data`] | data connections: expectations, flows, forwarding, ICMP |
+//! | [`data`] | data connections: expectations, flows, forwarding |
+//! | [`icmp`] | ICMP errors: made, translated, renumbered |
 #![no_std]
 #![no_main]
 #![allow(internal_features)]
@@ -19,6 +20,7 @@
 
 mod control;
 mod data;
+mod icmp;
 mod learn;
 mod log;
 mod maps;
@@ -53,7 +55,12 @@ pub fn ftp_nat_ingress(ctx: TcContext) -> i32 {
     if is_tagged(&ctx) {
         return TC_ACT_UNSPEC;
     }
-    let Some(packet) = Packet::parse(ctx.skb.skb) else {
+    match packet::read(ctx.skb.skb) {
+        packet::TCP => {}
+        packet::ICMP_ERROR => return icmp::ingress(ctx.skb.skb),
+        _ => return TC_ACT_UNSPEC,
+    }
+    let Some(packet) = Packet::current(ctx.skb.skb) else {
         return TC_ACT_UNSPEC;
     };
     if maps::is_control_port(packet.tuple.sport) || maps::is_control_port(packet.tuple.dport) {
@@ -71,7 +78,12 @@ pub fn ftp_nat_egress(ctx: TcContext) -> i32 {
     if is_tagged(&ctx) {
         return TC_ACT_UNSPEC;
     }
-    let Some(packet) = Packet::parse(ctx.skb.skb) else {
+    match packet::read(ctx.skb.skb) {
+        packet::TCP => {}
+        packet::ICMP_ERROR => return icmp::egress(ctx.skb.skb),
+        _ => return TC_ACT_UNSPEC,
+    }
+    let Some(packet) = Packet::current(ctx.skb.skb) else {
         return TC_ACT_UNSPEC;
     };
     learn::at_egress(packet);

@@ -20,7 +20,8 @@ use ftp_nat_common::{
 
 use crate::{
     control::{Glue, Plan, Progressing},
-    data::Route,
+    data::forward::Route,
+    icmp::{quote::Quote, translate::Translated},
     options::Found,
     packet::Headers,
     sync,
@@ -86,6 +87,10 @@ pub struct Scratch {
     pub reclaimed_ns: u64,
     /// The way out of the current packet.
     pub route: Route,
+    /// What the current ICMP error is about.
+    pub quote: Quote,
+    /// What becomes of it.
+    pub error: Translated,
     /// The connection that a session is being made of.
     pub candidate: Candidate,
     /// A new session on its way into its map, or a copy to go back to.

@@ -29,6 +29,7 @@ use ftp_nat_common::{
 };
 
 pub use expect::Glue;
+pub use outstanding::of as outstanding_edits;
 pub use parse::Progressing;
 pub use plan::Plan;
 
@@ -71,7 +72,7 @@ fn lock_half(tuple: &Tuple) -> Result<Option<(*mut Session, usize)>, i32> {
 
 /// The half whose key is `tuple`, with its session and the session's id.
 #[inline(always)]
-fn half(tuple: &Tuple) -> Option<(*mut Session, usize, u64)> {
+pub fn half(tuple: &Tuple) -> Option<(*mut Session, usize, u64)> {
     // SAFETY: copied at once.
     let half: HalfRef = unsafe { HALVES.get(tuple) }.copied()?;
     let session = SESSIONS.get_ptr_mut(half.session)?;
