@@ -9,6 +9,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`topology`], [`topology6`] | the ready-made labs, of IPv4 and of IPv6 |
+//! | [`routed`] | labs with routers beyond the gateway |
 //! | [`net`], [`host`], [`link`] | namespaces, what is done in them, what joins them |
 //! | [`firewall`] | nftables rules: NAT, forward chains, loss, the kernel's own helper |
 //! | [`process`], [`wait`], [`cleanup`] | programs, conditions with deadlines, leaving nothing behind |
@@ -32,6 +33,7 @@ pub mod net;
 pub mod payload;
 pub mod peers;
 pub mod process;
+pub mod routed;
 pub mod scripted;
 pub mod server;
 pub mod topology;
@@ -42,6 +44,7 @@ pub use client::{Client, Mode};
 pub use host::Host;
 pub use link::Offloads;
 pub use payload::Payload;
+pub use routed::RoutedLab;
 pub use server::{Server, ServerKind, Target};
 pub use topology::Lab;
 pub use topology6::Lab6;

@@ -16,6 +16,7 @@ mod mtu_and_ttl;
 mod offloads;
 mod pinholes;
 mod restart;
+mod routers;
 mod selective_acks;
 mod stream;
 mod support;

@@ -11,8 +11,10 @@
 mod bench;
 mod connection;
 mod data;
+mod error;
 mod gateway;
 mod hosts;
+mod icmp;
 mod learning;
 mod merged;
 mod packet;

@@ -1,5 +1,7 @@
 //! The maps of the object, typed.
 
+use std::net::IpAddr;
+
 use aya::{
     Pod,
     maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues},
@@ -152,6 +154,16 @@ impl Loaded {
     pub fn counts(&self) -> Vec<(&'static str, u64)> {
         let all = Counter::ALL.iter().map(|c| (c.name(), self.count(*c)));
         all.filter(|c| c.1 != 0).collect()
+    }
+
+    /// Runs something while there is no way to a host inside. (An interface that
+    /// goes down would lose its IPv6 addresses for good.)
+    pub fn without_way_to<T>(&mut self, host: IpAddr, run: impl FnOnce(&mut Self) -> T) -> T {
+        let host = host.to_string();
+        ip(&["route", "add", "unreachable", &host]);
+        let result = run(self);
+        ip(&["route", "del", "unreachable", &host]);
+        result
     }
 
     /// The MTU of the inner (`lan`) or the outer (`wan`) interface.
