@@ -122,6 +122,12 @@ counters! {
     DataTooBig = "data_too_big",
     /// Data packets for which there was no route; dropped, as a router drops them.
     DataNoRoute = "data_no_route",
+    /// ICMP errors about data packets, translated and sent on to their sender.
+    IcmpTranslated = "icmp_translated",
+    /// Dropped: an ICMP error about a data packet whose TTL ended here or that had no way out.
+    IcmpDropped = "icmp_dropped",
+    /// ICMP errors about control packets whose quoted sequence number was mapped.
+    IcmpRenumbered = "icmp_renumbered",
     /// Control connections with TCP MD5 or TCP-AO signatures, which nobody may edit; passed.
     Signed = "signed",
     /// IP fragments on which nothing could be decided; passed.

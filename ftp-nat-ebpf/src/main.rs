@@ -12,7 +12,8 @@
 //! | [`reclaim`] | making room in full tables |
 //! | [`sources`] | how much of them one host has |
 //! | [`log`] | the log for people |
-//! | [`data`] | data connections: expectations, flows, forwarding, ICMP |
+//! | [`data`] | data connections: expectations, flows, forwarding |
+//! | [`icmp`] | ICMP errors: made, translated, renumbered |
 //! | [`local`] | clients and servers on the gateway itself |
 #![no_std]
 #![no_main]
@@ -21,6 +22,7 @@
 
 mod control;
 mod data;
+mod icmp;
 mod learn;
 mod local;
 mod log;
@@ -61,7 +63,12 @@ pub fn ftp_nat_ingress(ctx: TcContext) -> i32 {
     if is_tagged(&ctx) {
         return TC_ACT_UNSPEC;
     }
-    let Some(packet) = Packet::parse(ctx.skb.skb) else {
+    match packet::read(ctx.skb.skb) {
+        packet::TCP => {}
+        packet::ICMP_ERROR => return icmp::ingress(ctx.skb.skb),
+        _ => return TC_ACT_UNSPEC,
+    }
+    let Some(packet) = Packet::current(ctx.skb.skb) else {
         return TC_ACT_UNSPEC;
     };
     if maps::is_control_port(packet.tuple.sport) || maps::is_control_port(packet.tuple.dport) {
@@ -79,7 +86,12 @@ pub fn ftp_nat_egress(ctx: TcContext) -> i32 {
     if is_tagged(&ctx) {
         return TC_ACT_UNSPEC;
     }
-    let Some(packet) = Packet::parse(ctx.skb.skb) else {
+    match packet::read(ctx.skb.skb) {
+        packet::TCP => {}
+        packet::ICMP_ERROR => return icmp::egress(ctx.skb.skb),
+        _ => return TC_ACT_UNSPEC,
+    }
+    let Some(packet) = Packet::current(ctx.skb.skb) else {
         return TC_ACT_UNSPEC;
     };
     if !learn::at_egress(packet) {

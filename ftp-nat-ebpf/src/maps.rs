@@ -23,7 +23,8 @@ use ftp_nat_common::{
 
 use crate::{
     control::{Glue, Plan, Progressing},
-    data::Route,
+    data::forward::Route,
+    icmp::{quote::Quote, translate::Translated},
     options::Found,
     packet::Headers,
     reclaim::Walk,
@@ -107,6 +108,10 @@ pub struct Scratch {
     pub route: Route,
     /// A flow on its way into its map.
     pub flow: Flow,
+    /// What the current ICMP error is about.
+    pub quote: Quote,
+    /// What becomes of it.
+    pub error: Translated,
     /// The connection that a session is being made of.
     pub candidate: Candidate,
     /// The expectation that a data connection came for.

@@ -1,4 +1,12 @@
 //! Parsing headers, and reading and writing packet bytes.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`wire`] | headers as they stand in a packet |
+//! | [`extensions`] | IPv6 extension headers |
+
+pub mod extensions;
+pub mod wire;
 
 use aya_ebpf::{
     bindings::__sk_buff,
@@ -8,8 +16,12 @@ use ftp_nat_common::{
     addr::{Addr, Port, Tuple},
     counter::Counter,
 };
-use network_types::ip::IpProto;
 
+pub use self::wire::{icmp, protocol, tcp, v4, v6};
+use self::{
+    extensions::FRAGMENT,
+    wire::{Ipv4Header, Ipv6Header, TcpHeader},
+};
 use crate::maps::{count, domain, scratch};
 
 /// Bytes before the IP header: 14, or 0 on devices without an Ethernet header.
@@ -28,75 +40,7 @@ pub fn l2_len() -> u32 {
 const ETH_P_IP: u32 = 0x0800u16.to_be() as u32;
 const ETH_P_IPV6: u32 = 0x86ddu16.to_be() as u32;
 
-/// Offsets in an IPv4 header.
-pub mod v4 {
-    pub const TOTAL_LEN: u32 = 2;
-    pub const TTL: u32 = 8;
-    pub const CHECK: u32 = 10;
-    pub const SRC: u32 = 12;
-    pub const HEADER_LEN: u32 = 20;
-}
-
-/// Offsets in an IPv6 header.
-pub mod v6 {
-    pub const PAYLOAD_LEN: u32 = 4;
-    pub const HOP_LIMIT: u32 = 7;
-    pub const SRC: u32 = 8;
-    pub const HEADER_LEN: u32 = 40;
-}
-
-/// Offsets in a TCP header.
-pub mod tcp {
-    pub const SPORT: u32 = 0;
-    pub const SEQ: u32 = 4;
-    pub const ACK: u32 = 8;
-    pub const FLAGS: u32 = 13;
-    pub const CHECK: u32 = 16;
-    pub const URGENT: u32 = 18;
-    pub const HEADER_LEN: u32 = 20;
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Ipv4Header {
-    version_len: u8,
-    tos: u8,
-    total_len: u16,
-    id: u16,
-    fragment: u16,
-    ttl: u8,
-    protocol: u8,
-    check: u16,
-    src: u32,
-    dst: u32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Ipv6Header {
-    version_class_flow: u32,
-    payload_len: u16,
-    next_header: u8,
-    hop_limit: u8,
-    src: [u32; 4],
-    dst: [u32; 4],
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct TcpHeader {
-    sport: u16,
-    dport: u16,
-    seq: u32,
-    ack: u32,
-    offset: u8,
-    flags: u8,
-    window: u16,
-    check: u16,
-    urgent: u16,
-}
-
-/// A TCP packet: the kernel's, and what was read of its headers.
+/// A TCP packet or an ICMP error: the kernel's, and what was read of its headers.
 #[derive(Clone, Copy)]
 pub struct Packet {
     pub skb: *mut __sk_buff,
@@ -108,7 +52,7 @@ impl core::ops::Deref for Packet {
 
     #[inline(always)]
     fn deref(&self) -> &Headers {
-        // SAFETY: `parse` pointed it to this CPU's own memory.
+        // SAFETY: `current` pointed it to this CPU's own memory.
         unsafe { &*self.headers }
     }
 }
@@ -120,7 +64,7 @@ pub struct Headers {
     pub tuple: Tuple,
     /// Offset of the IP header.
     pub l3: u32,
-    /// Offset of the TCP header.
+    /// Offset of the TCP or ICMP header.
     pub l4: u32,
     /// Offset of the payload.
     pub payload: u32,
@@ -200,122 +144,127 @@ fn headers() -> Option<*mut Headers> {
     Some(unsafe { &raw mut (*scratch).packet })
 }
 
-/// IPv6 extension headers that may stand before TCP (RFC 8200 section 4).
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const DESTINATION: u8 = 60;
-/// Extension headers that are stepped over; more pass unlooked at.
-const EXTENSIONS_MAX: u32 = 6;
+/// Nothing that is looked into.
+const OTHER: u32 = 0;
+/// A TCP packet with a whole header.
+pub const TCP: u32 = 1;
+/// An ICMP error. Of its [`Headers`] all that TCP has is meaningless.
+pub const ICMP_ERROR: u32 = 2;
+
+/// Reads a packet's headers into scratch memory; what it is. A function of its
+/// own, so that what it has on the stack is gone when the packet is worked on.
+#[inline(never)]
+pub fn read(skb: *mut __sk_buff) -> u32 {
+    // SAFETY: the context is valid for the whole run.
+    let protocol = unsafe { (*skb).protocol };
+    let kind = if protocol == ETH_P_IP {
+        read_v4(skb)
+    } else if protocol == ETH_P_IPV6 {
+        read_v6(skb)
+    } else {
+        None
+    };
+    kind.unwrap_or(OTHER)
+}
+
+#[inline(always)]
+fn read_v4(skb: *mut __sk_buff) -> Option<u32> {
+    let l3 = l2_len();
+    let ip: Ipv4Header = load(skb, l3)?;
+    let header_len = ip.len();
+    let is_tcp = ip.protocol == protocol::TCP;
+    if header_len == 0 || !is_tcp && ip.protocol != protocol::ICMP {
+        return None;
+    }
+    // More fragments, or an offset; DF alone is none.
+    if u16::from_be(ip.fragment) & 0x3fff != 0 {
+        if is_tcp {
+            count(Counter::Fragments);
+        }
+        return None;
+    }
+    let l4 = l3 + header_len;
+    if !is_tcp && !is_error(skb, l4, V4_ERRORS) {
+        return None;
+    }
+    let packet = Packet::current(skb)?;
+    // SAFETY: this CPU's own memory.
+    let h = unsafe { &mut *packet.headers };
+    h.tuple.src = Addr::from_v4_word(ip.src);
+    h.tuple.dst = Addr::from_v4_word(ip.dst);
+    h.is_v4 = true;
+    h.l3 = l3;
+    h.l4 = l4;
+    h.l3_len = u32::from(u16::from_be(ip.total_len));
+    h.ttl = ip.ttl;
+    h.ip_id = u16::from_be(ip.id);
+    if is_tcp {
+        packet.parse_tcp()
+    } else {
+        packet.parse_icmp()
+    }
+}
+
+#[inline(always)]
+fn read_v6(skb: *mut __sk_buff) -> Option<u32> {
+    let l3 = l2_len();
+    let ip: Ipv6Header = load(skb, l3)?;
+    let (next, l4) = extensions::skip(skb, l3 + v6::HEADER_LEN, ip.next_header);
+    if next == FRAGMENT {
+        count(Counter::Fragments);
+        return None;
+    }
+    let is_tcp = next == protocol::TCP;
+    if !is_tcp && (next != protocol::ICMPV6 || !is_error(skb, l4, V6_ERRORS)) {
+        return None;
+    }
+    let packet = Packet::current(skb)?;
+    // SAFETY: this CPU's own memory.
+    let h = unsafe { &mut *packet.headers };
+    h.tuple.src = Addr(ip.src);
+    h.tuple.dst = Addr(ip.dst);
+    h.is_v4 = false;
+    h.l3 = l3;
+    h.l4 = l4;
+    h.l3_len = u32::from(u16::from_be(ip.payload_len)) + v6::HEADER_LEN;
+    h.ttl = ip.hop_limit;
+    h.ip_id = 0;
+    if is_tcp {
+        packet.parse_tcp()
+    } else {
+        packet.parse_icmp()
+    }
+}
+
+/// ICMP types of errors about a packet, as bits.
+const V4_ERRORS: u32 =
+    1 << icmp::V4_UNREACHABLE | 1 << icmp::V4_TIME_EXCEEDED | 1 << icmp::V4_PARAMETER_PROBLEM;
+/// The same for ICMPv6.
+const V6_ERRORS: u32 = 1 << icmp::V6_UNREACHABLE
+    | 1 << icmp::V6_TOO_BIG
+    | 1 << icmp::V6_TIME_EXCEEDED
+    | 1 << icmp::V6_PARAMETER_PROBLEM;
+
+#[inline(always)]
+fn is_error(skb: *mut __sk_buff, l4: u32, errors: u32) -> bool {
+    match load::<u8>(skb, l4) {
+        Some(kind) => kind < 32 && errors >> kind & 1 != 0,
+        None => false,
+    }
+}
 
 impl Packet {
-    /// `None` for everything that isn't a whole TCP header: it is passed.
+    /// The packet whose headers were [`read`].
     #[inline(always)]
-    pub fn parse(skb: *mut __sk_buff) -> Option<Self> {
-        if !Self::read(skb) {
-            return None;
-        }
+    pub fn current(skb: *mut __sk_buff) -> Option<Self> {
         Some(Self {
             skb,
             headers: headers()?,
         })
     }
 
-    /// Reads the headers into scratch memory. A function of its own, so that
-    /// what it has on the stack is gone when the packet is worked on.
-    #[inline(never)]
-    fn read(skb: *mut __sk_buff) -> bool {
-        Self::read_ip(skb).is_some()
-    }
-
     #[inline(always)]
-    fn read_ip(skb: *mut __sk_buff) -> Option<Self> {
-        // SAFETY: the context is valid for the whole run.
-        let protocol = unsafe { (*skb).protocol };
-        if protocol == ETH_P_IP {
-            Self::parse_v4(skb)
-        } else if protocol == ETH_P_IPV6 {
-            Self::parse_v6(skb)
-        } else {
-            None
-        }
-    }
-
-    #[inline(always)]
-    fn parse_v4(skb: *mut __sk_buff) -> Option<Self> {
-        let l3 = l2_len();
-        let ip: Ipv4Header = load(skb, l3)?;
-        if ip.protocol != IpProto::Tcp as u8 || ip.version_len >> 4 != 4 {
-            return None;
-        }
-        let header_len = u32::from(ip.version_len & 15) * 4;
-        if header_len < v4::HEADER_LEN {
-            return None;
-        }
-        // More fragments, or an offset; DF alone is none.
-        if u16::from_be(ip.fragment) & 0x3fff != 0 {
-            count(Counter::Fragments);
-            return None;
-        }
-        let packet = Self {
-            skb,
-            headers: headers()?,
-        };
-        // SAFETY: this CPU's own memory.
-        let h = unsafe { &mut *packet.headers };
-        h.tuple.src = Addr::from_v4_word(ip.src);
-        h.tuple.dst = Addr::from_v4_word(ip.dst);
-        h.is_v4 = true;
-        h.l3 = l3;
-        h.l4 = l3 + header_len;
-        h.l3_len = u32::from(u16::from_be(ip.total_len));
-        h.ttl = ip.ttl;
-        h.ip_id = u16::from_be(ip.id);
-        packet.parse_tcp()
-    }
-
-    #[inline(always)]
-    fn parse_v6(skb: *mut __sk_buff) -> Option<Self> {
-        let l3 = l2_len();
-        let ip: Ipv6Header = load(skb, l3)?;
-        let mut next = ip.next_header;
-        let mut l4 = l3 + v6::HEADER_LEN;
-        let mut n = 0;
-        while n < EXTENSIONS_MAX {
-            if next == FRAGMENT {
-                count(Counter::Fragments);
-                return None;
-            }
-            if !matches!(next, HOP_BY_HOP | ROUTING | DESTINATION) {
-                break;
-            }
-            let [following, len]: [u8; 2] = load(skb, l4)?;
-            next = following;
-            l4 += (u32::from(len) + 1) * 8;
-            n += 1;
-        }
-        if next != IpProto::Tcp as u8 {
-            return None;
-        }
-        let packet = Self {
-            skb,
-            headers: headers()?,
-        };
-        // SAFETY: this CPU's own memory.
-        let h = unsafe { &mut *packet.headers };
-        h.tuple.src = Addr(ip.src);
-        h.tuple.dst = Addr(ip.dst);
-        h.is_v4 = false;
-        h.l3 = l3;
-        h.l4 = l4;
-        h.l3_len = u32::from(u16::from_be(ip.payload_len)) + v6::HEADER_LEN;
-        h.ttl = ip.hop_limit;
-        h.ip_id = 0;
-        packet.parse_tcp()
-    }
-
-    #[inline(always)]
-    fn parse_tcp(self) -> Option<Self> {
+    fn parse_tcp(self) -> Option<u32> {
         // SAFETY: this CPU's own memory.
         let h = unsafe { &mut *self.headers };
         let tcp: TcpHeader = load(self.skb, h.l4)?;
@@ -339,7 +288,19 @@ impl Packet {
         h.window = u16::from_be(tcp.window);
         h.urgent = u16::from_be(tcp.urgent);
         h.check = tcp.check;
-        Some(self)
+        Some(TCP)
+    }
+
+    #[inline(always)]
+    fn parse_icmp(self) -> Option<u32> {
+        // SAFETY: this CPU's own memory.
+        let h = unsafe { &mut *self.headers };
+        h.payload = h.l4 + icmp::HEADER_LEN;
+        h.tuple.domain = domain(self.ifindex());
+        // SAFETY: the context is valid for the whole run.
+        let len = unsafe { (*self.skb).len };
+        let whole = h.payload - h.l3 <= h.l3_len && h.l3 + h.l3_len <= len;
+        whole.then_some(ICMP_ERROR)
     }
 
     /// Bytes of TCP payload.

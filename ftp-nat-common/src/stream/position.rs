@@ -199,5 +199,19 @@ pub fn reset_to_output(half: &Half, edits: Option<&Edits>, at: Seq) -> Seq {
     }
 }
 
+/// The input position of an output position that an ICMP error quotes.
+///
+/// near believes the error if it has sent that byte and not yet seen it
+/// acknowledged. So this is the mapping of acks, which is that of `far_una`.
+#[inline(never)]
+pub fn quoted_to_input(half: &Half, edits: Option<&Edits>, at: Seq) -> Seq {
+    if at.after(half.out_nxt) {
+        // Forwarded out of order at a constant shift.
+        half.held_start().plus(at.since(half.out_nxt) as u32)
+    } else {
+        ack_to_input(half, edits, at)
+    }
+}
+
 #[cfg(test)]
 mod tests;

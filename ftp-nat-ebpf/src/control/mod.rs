@@ -34,6 +34,7 @@ use ftp_nat_common::{
 };
 
 pub use expect::Glue;
+pub use outstanding::of as outstanding_edits;
 pub use parse::Progressing;
 pub use plan::Plan;
 
@@ -77,7 +78,7 @@ fn lock(known: Known) -> Result<bool, i32> {
 
 /// The half whose key is `tuple`.
 #[inline(always)]
-fn half(tuple: &Tuple) -> Option<Known> {
+pub fn half(tuple: &Tuple) -> Option<Known> {
     // SAFETY: copied at once.
     let half: HalfRef = unsafe { HALVES.get(tuple) }.copied()?;
     let session = SESSIONS.get_ptr_mut(half.session)?;

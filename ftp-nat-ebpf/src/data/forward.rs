@@ -16,11 +16,13 @@ use ftp_nat_common::{
     translation::Flow,
 };
 
-use super::{flow, icmp};
+use super::flow;
 use crate::{
+    icmp::answer,
     maps::{INTERFACES, count, scratch},
     options,
-    packet::{Packet, l2_len, store, tcp, v4, v6},
+    packet::{Packet, l2_len, protocol, store, tcp, v4, v6},
+    sums::{addresses_sum, ports_sum},
 };
 
 /// `struct bpf_fib_lookup` of `include/uapi/linux/bpf.h`, without its unions.
@@ -49,6 +51,51 @@ const FOUND: i64 = aya_ebpf::bindings::BPF_FIB_LKUP_RET_SUCCESS as i64;
 const NO_NEIGHBOUR: i64 = aya_ebpf::bindings::BPF_FIB_LKUP_RET_NO_NEIGH as i64;
 const TOO_BIG: i64 = aya_ebpf::bindings::BPF_FIB_LKUP_RET_FRAG_NEEDED as i64;
 
+/// Whether [`Route::find`] found a way: the neighbour may have to be asked.
+#[inline(always)]
+pub fn is_way(found: i64) -> bool {
+    found == FOUND || found == NO_NEIGHBOUR
+}
+
+impl Route {
+    /// Asks for the way out of an interface, for one packet of a protocol with
+    /// a length in bytes.
+    #[inline(always)]
+    pub fn set(&mut self, ifindex: u32, l4_protocol: u8, total_len: u16) {
+        *self = Self {
+            family: 0,
+            l4_protocol,
+            sport: 0,
+            dport: 0,
+            total_len,
+            ifindex,
+            tos_or_flowinfo: 0,
+            src: [0; 4],
+            dst: [0; 4],
+            vlan: 0,
+            smac: [0; 6],
+            dmac: [0; 6],
+        };
+    }
+
+    /// Looks for it between two addresses, as it was [`set`](Self::set).
+    #[inline(always)]
+    pub fn find(&mut self, skb: *mut __sk_buff, src: &Addr, dst: &Addr) -> i64 {
+        self.family = if dst.is_v4() { AF_INET } else { AF_INET6 };
+        self.src = ip_words(src);
+        self.dst = ip_words(dst);
+        // SAFETY: the structure is the helper's, by name and size.
+        unsafe {
+            bpf_fib_lookup(
+                skb.cast(),
+                (&raw mut *self).cast(),
+                size_of::<Self>() as i32,
+                LOOKUP_OUTPUT,
+            )
+        }
+    }
+}
+
 /// Forwards a packet of `flow`.
 #[inline(never)]
 pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
@@ -60,39 +107,19 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
     let route = unsafe { &mut (*scratch).route };
     if packet.ttl <= 1 {
         count(Counter::DataTtlExceeded);
-        return icmp::answer(*packet, icmp::TTL_EXCEEDED);
+        return answer::send(*packet, answer::TTL_EXCEEDED);
     }
     let to = flow.to;
-    *route = Route {
-        family: if to.dst.is_v4() { AF_INET } else { AF_INET6 },
-        l4_protocol: 6,
-        sport: 0,
-        dport: 0,
-        total_len: wire_len(packet),
-        ifindex: flow.out_ifindex,
-        tos_or_flowinfo: 0,
-        src: ip_words(&to.src),
-        dst: ip_words(&to.dst),
-        vlan: 0,
-        smac: [0; 6],
-        dmac: [0; 6],
-    };
-    // SAFETY: the structure is the helper's, by name and size.
-    let found = unsafe {
-        bpf_fib_lookup(
-            packet.skb.cast(),
-            (&raw mut *route).cast(),
-            size_of::<Route>() as i32,
-            LOOKUP_OUTPUT,
-        )
-    };
-    match found {
+    route.set(flow.out_ifindex, protocol::TCP, wire_len(packet));
+    match route.find(packet.skb, &to.src, &to.dst) {
         FOUND | NO_NEIGHBOUR => {}
         TOO_BIG => {
             count(Counter::DataTooBig);
-            // Without DF too: TCP takes the error, and fragments could not be
-            // translated on the way back.
-            return icmp::answer(*packet, u32::from(route.total_len).max(1));
+            // Without DF too, where a router would make fragments: no helper of
+            // the kernel can, and errors about them could not be told from
+            // others. The MSS keeps such a sender below the MTU, as long as it
+            // isn't lowered in the middle of a connection.
+            return answer::send(*packet, u32::from(route.total_len).max(1));
         }
         _ => {
             count(Counter::DataNoRoute);
@@ -153,32 +180,14 @@ fn clamp_mss(packet: Packet, out_ifindex: u32) {
     options::clamp_mss(packet, |mss| mss.min(limit));
 }
 
-/// The sum of what stands in both the pseudo-header and the IP header.
-#[inline(always)]
-fn address_sum(is_v4: bool, addr: &Addr) -> u32 {
-    if is_v4 {
-        addr.v4_word()
-    } else {
-        let [a, b, c, d] = addr.0;
-        csum::add(csum::add(a, b), csum::add(c, d))
-    }
-}
-
 /// Writes the new addresses and ports, and a TTL that is smaller by `hops`.
 #[inline(never)]
 pub fn translate(packet: Packet, to: &Tuple, hops: u32) -> bool {
     let (packet, new_ttl) = (&packet, packet.ttl.wrapping_sub(hops as u8));
-    let sum = |t: &Tuple| {
-        csum::add(
-            address_sum(packet.is_v4, &t.src),
-            address_sum(packet.is_v4, &t.dst),
-        )
-    };
-    let ports = |t: &Tuple| csum::add(u32::from(t.sport.0), u32::from(t.dport.0));
+    let sum = |t: &Tuple| addresses_sum(packet.is_v4, t);
     let addresses = csum::diff(sum(&packet.tuple), sum(to));
-    if !packet.fix_tcp_check(addresses, true)
-        || !packet.fix_tcp_check(csum::diff(ports(&packet.tuple), ports(to)), false)
-    {
+    let ports = csum::diff(ports_sum(&packet.tuple), ports_sum(to));
+    if !packet.fix_tcp_check(addresses, true) || !packet.fix_tcp_check(ports, false) {
         return false;
     }
     let ports = [to.sport.0, to.dport.0];
@@ -206,7 +215,7 @@ const ETHERNET: u32 = 14;
 /// Sends the packet out. To a device with an Ethernet header it goes by way of
 /// the stack's neighbours; one without has none.
 #[inline(never)]
-fn redirect(skb: *mut __sk_buff, route: &Route, ifindex: u32) -> i32 {
+pub fn redirect(skb: *mut __sk_buff, route: &Route, ifindex: u32) -> i32 {
     // SAFETY: helper calls with numbers, and with a structure of the helper's.
     let verdict = unsafe {
         if is_bare(ifindex) {

@@ -5,15 +5,12 @@
 //! | [`flow`] | an expectation becomes a pair of flows; their state |
 //! | [`forward`] | route, TTL, MTU, translation, redirection |
 //! | [`stack`] | the same left to the stack |
-//! | [`icmp`] | what a router answers to a packet it can't forward |
 
 mod flow;
-mod forward;
-mod icmp;
+pub mod forward;
 pub mod stack;
 
 pub use flow::{forget as forget_flow, is_over as flow_is_over};
-pub use forward::Route;
 
 use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
 use ftp_nat_common::{tcp::flag, translation::FLOW_STACK};

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`topology`], [`topology6`] | the ready-made labs, of IPv4 and of IPv6 |
 //! | [`topologies`] | labs put together piece by piece |
+//! | [`routed`] | labs with routers beyond the gateway |
 //! | [`net`], [`host`], [`link`] | namespaces, what is done in them, what joins them |
 //! | [`firewall`] | nftables rules: NAT, forward chains, loss, the kernel's own helper |
 //! | [`process`], [`wait`], [`cleanup`] | programs, conditions with deadlines, leaving nothing behind |
@@ -33,6 +34,7 @@ pub mod net;
 pub mod payload;
 pub mod peers;
 pub mod process;
+pub mod routed;
 pub mod scripted;
 pub mod server;
 pub mod topologies;
@@ -44,6 +46,7 @@ pub use client::{Client, Mode};
 pub use host::Host;
 pub use link::Offloads;
 pub use payload::Payload;
+pub use routed::RoutedLab;
 pub use server::{Server, ServerKind, Target};
 pub use topologies::Site;
 pub use topology::Lab;

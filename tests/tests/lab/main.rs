@@ -22,6 +22,7 @@ mod offloads;
 mod options;
 mod pinholes;
 mod restart;
+mod routers;
 mod secrets;
 mod selective_acks;
 mod stack_path;

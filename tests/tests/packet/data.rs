@@ -17,15 +17,16 @@ use ftp_nat_common::{
 use crate::{
     bench::{At, Bench, DROP, PASS, REDIRECT},
     connection::Connection,
+    error::Error,
     hosts::{CLIENT, Family, GATEWAY, GATEWAY_INSIDE, Host, NEIGHBOUR, SERVER, STRANGER},
-    packet::{self, ICMP, ICMPV6, Packet, Parsed},
+    packet::{self, Packet, Parsed},
 };
 
-const PORT: u16 = 7684;
-const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
+pub const PORT: u16 = 7684;
+pub const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 
 /// A session whose client waits at port 7684, announced as that of GATEWAY.
-fn announced(bench: &mut Bench, family: Family) -> Connection {
+pub fn announced(bench: &mut Bench, family: Family) -> Connection {
     bench.clear();
     bench.only_port(PORT);
     let mut c = Connection::masqueraded(family, GATEWAY);
@@ -40,7 +41,7 @@ fn announced(bench: &mut Bench, family: Family) -> Connection {
 }
 
 /// A SYN to the announced port.
-fn data_syn(family: Family, from: Host) -> Packet {
+pub fn data_syn(family: Family, from: Host) -> Packet {
     Packet::tcp((from.ip(family), 20), (GATEWAY.ip(family), PORT))
         .flags(flag::SYN)
         .seq(77)
@@ -226,40 +227,13 @@ fn a_flow_follows_the_state_of_its_connection() {
     assert_ne!(flags(&bench, false) & FLOW_RST, 0);
 }
 
-/// What a router answers to `packet`: an ICMP error from `from` that quotes it.
-fn icmp_error(
-    family: Family,
-    from: Host,
-    kind: u8,
-    code: u8,
-    rest: u32,
-    packet: &Packet,
-) -> Vec<u8> {
-    let ip = &packet.bytes()[14..];
-    let quote = &ip[..(ip.len().min(128)) & !3];
-    let mut body = vec![kind, code, 0, 0];
-    body.extend(rest.to_be_bytes());
-    body.extend(quote);
-    let (from, to) = (from.ip(family), packet.src.0);
-    let (protocol, pseudo) = match family {
-        Family::V4 => (ICMP, Vec::new()),
-        Family::V6 => (ICMPV6, packet::pseudo_header(from, to, ICMPV6, body.len())),
-    };
-    let check = !packet::sum(&[&pseudo, &body]);
-    body[2..4].copy_from_slice(&check.to_be_bytes());
-    let ip = match family {
-        Family::V4 => {
-            // The error may itself be fragmented.
-            let mut ip = packet::ipv4(from, to, protocol, &body);
-            ip[6] = 0;
-            ip[10..12].fill(0);
-            let check = !packet::sum(&[&ip[..20]]);
-            ip[10..12].copy_from_slice(&check.to_be_bytes());
-            ip
-        }
-        Family::V6 => packet::ipv6(from, to, protocol, &body),
-    };
-    packet::sent_back(packet::frame(&ip))
+/// What the gateway's `from` answers to `packet`.
+fn answered(family: Family, from: Host, kind: (u8, u8), rest: u32, packet: &Packet) -> Vec<u8> {
+    let len = packet.bytes().len() - 14;
+    let error = Error::new(kind, from.ip(family), packet)
+        .rest(rest)
+        .quoting(len.min(128) & !3);
+    packet::sent_back(error.bytes())
 }
 
 #[test]
@@ -275,7 +249,7 @@ fn a_packet_whose_time_is_up_is_answered() {
                 .ttl(ttl);
             let out = bench.run(At::FromOutside, &late);
             let kind = if family == Family::V4 { 11 } else { 3 };
-            let wanted = icmp_error(family, GATEWAY, kind, 0, 0, &late);
+            let wanted = answered(family, GATEWAY, (kind, 0), 0, &late);
             assert_eq!(
                 (out.verdict, out.bytes),
                 (REDIRECT, wanted),
@@ -308,8 +282,8 @@ fn a_packet_that_is_too_big_is_answered() {
         );
         let large = big(1301 - headers);
         let out = bench.run(At::FromOutside, &large);
-        let (kind, code) = if family == Family::V4 { (3, 4) } else { (2, 0) };
-        let wanted = icmp_error(family, GATEWAY, kind, code, 1300, &large);
+        let kind = if family == Family::V4 { (3, 4) } else { (2, 0) };
+        let wanted = answered(family, GATEWAY, kind, 1300, &large);
         assert_eq!((out.verdict, out.bytes), (REDIRECT, wanted));
         assert_eq!(bench.count(C::DataTooBig), 1);
         // The other way the inner interface answers.
@@ -318,7 +292,7 @@ fn a_packet_that_is_too_big_is_answered() {
         let large = Packet::tcp((CLIENT.ip(family), PORT), (SERVER.ip(family), 20))
             .payload(vec![b'y'; 1301 - headers]);
         let out = bench.run(At::FromInside, &large);
-        let wanted = icmp_error(family, GATEWAY_INSIDE, kind, code, 1300, &large);
+        let wanted = answered(family, GATEWAY_INSIDE, kind, 1300, &large);
         assert_eq!((out.verdict, out.bytes), (REDIRECT, wanted));
     }
 }
@@ -326,11 +300,41 @@ fn a_packet_that_is_too_big_is_answered() {
 #[test]
 fn without_a_route_data_is_dropped_and_counted() {
     let mut bench = Bench::new();
-    announced(&mut bench, Family::V4);
-    bench.run(At::FromOutside, &data_syn(Family::V4, SERVER));
-    crate::bench::ip(&["link", "set", "lan", "down"]);
-    let out = bench.run(At::FromOutside, &data_syn(Family::V4, SERVER));
-    crate::bench::ip(&["link", "set", "lan", "up"]);
-    assert_eq!(out.verdict, DROP);
-    assert_eq!(bench.count(C::DataNoRoute), 1);
+    for family in FAMILIES {
+        announced(&mut bench, family);
+        bench.run(At::FromOutside, &data_syn(family, SERVER));
+        let out = bench.without_way_to(CLIENT.ip(family), |bench| {
+            bench.run(At::FromOutside, &data_syn(family, SERVER))
+        });
+        assert_eq!(out.verdict, DROP);
+        assert_eq!(bench.count(C::DataNoRoute), 1);
+    }
+}
+
+#[test]
+fn a_packet_on_a_source_route_is_not_at_its_destination() {
+    let mut bench = Bench::new();
+    let family = Family::V6;
+    announced(&mut bench, family);
+    // Type, segments left, and one address of a routing header.
+    let routed = |left: u8| {
+        let mut content = vec![0; 22];
+        content[1] = left;
+        data_syn(family, SERVER).extension(43, &content)
+    };
+    for left in [1, 255] {
+        let sent = routed(left);
+        let out = bench.run(At::FromOutside, &sent);
+        assert_eq!(
+            (out.verdict, out.bytes),
+            (PASS, sent.bytes()),
+            "{left} left"
+        );
+        assert_eq!(bench.expectations().len(), 1, "{left} left");
+    }
+    assert_eq!(bench.count(C::RefusedDataSource), 0);
+    let sent = routed(0);
+    let out = bench.run(At::FromOutside, &sent);
+    assert_eq!(out.verdict, REDIRECT);
+    assert_packet("no segment left", &out.bytes, &forwarded(family, &sent));
 }

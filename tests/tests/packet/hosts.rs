@@ -63,5 +63,9 @@ pub const GATEWAY_LONGEST: Host = Host::new(
     [0x2001, 0xdb8, 0x2222, 0x3333, 0x4444, 0x5555, 0x6666, 7],
 );
 pub const SERVER: Host = Host::new([198, 51, 100, 21], [0x2001, 0xdb8, 3, 0, 0, 0, 0, 0x21]);
+/// A router outside.
+pub const ROUTER: Host = Host::new([192, 0, 2, 1], [0x2001, 0xdb8, 4, 0, 0, 0, 0, 1]);
+/// A router inside.
+pub const ROUTER_INSIDE: Host = Host::new([10, 10, 0, 9], [0x2001, 0xdb8, 1, 0, 0, 0, 0, 9]);
 /// Somebody else outside.
 pub const STRANGER: Host = Host::new([192, 0, 2, 66], [0x2001, 0xdb8, 4, 0, 0, 0, 0, 0x66]);

@@ -222,3 +222,38 @@ fn without_edits_only_the_hold_parts_the_two() {
         bare_to_output(&half, None, s)
     });
 }
+
+#[test]
+fn a_quoted_number_is_one_that_near_has_not_had_acknowledged() {
+    let (mut half, edits) = example(0);
+    let pairs = [
+        (50, 54),
+        (49, 49),
+        (40, 40),
+        (39, 30),
+        (33, 30),
+        (32, 29),
+        // Three bytes of A were acknowledged to near while its end was waited for.
+        (21, 8),
+        (5, 8),
+        (4, 4),
+    ];
+    each(&pairs, |s| quoted_to_input(&half, Some(&edits), s));
+    for far_una in 0..=50 {
+        for quoted in far_una..=50 {
+            let una = ack_to_input(&half, Some(&edits), at(far_una));
+            let seq = quoted_to_input(&half, Some(&edits), at(quoted));
+            assert!(
+                !seq.before(una) && !seq.after(half.in_nxt),
+                "{far_una} {quoted}"
+            );
+        }
+    }
+    // Beyond what was sent in order the shift is constant.
+    half.held_len = 0;
+    half.in_nxt = at(50);
+    (half.out_nxt, half.held_len) = (at(47), 0);
+    each(&[(47, 50), (48, 51), (60, 63)], |s| {
+        quoted_to_input(&half, Some(&edits), s)
+    });
+}

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use anyhow::{Result, ensure};
 
-use super::packet::{Ip, Packet, TCP};
+use super::packet::{ICMP, ICMPV6, Ip, Packet, TCP};
 
 /// Ones'-complement sum of 16-bit words (RFC 1071), folded.
-fn sum(parts: &[&[u8]]) -> u16 {
+pub(super) fn sum(parts: &[&[u8]]) -> u16 {
     let mut total = 0u64;
     for part in parts {
         for word in part.chunks(2) {
@@ -34,19 +34,25 @@ fn pseudo_header(ip: &Ip<'_>) -> Vec<u8> {
     bytes
 }
 
-/// That the IP and TCP checksums of a packet are right.
+/// That the IP, TCP and ICMP checksums of a packet are right.
 pub(super) fn verify(packet: &Packet) -> Result<()> {
     let Some(ip) = packet.ip() else { return Ok(()) };
     if ip.src.is_ipv4() {
         ensure!(sum(&[ip.header]) == 0xffff, "wrong IP header checksum");
     }
-    if ip.protocol != TCP {
-        return Ok(());
+    let pseudo = pseudo_header(&ip);
+    match ip.protocol {
+        TCP => {}
+        ICMP => ensure!(sum(&[ip.payload]) == 0xffff, "wrong ICMP checksum"),
+        ICMPV6 => ensure!(
+            sum(&[&pseudo, ip.payload]) == 0xffff,
+            "wrong ICMPv6 checksum"
+        ),
+        _ => {}
     }
     let Some(tcp) = packet.tcp() else {
         return Ok(());
     };
-    let pseudo = pseudo_header(&ip);
     if packet.checksum_pending {
         let field = u16::from_be_bytes([ip.payload[16], ip.payload[17]]);
         let expected = sum(&[&pseudo]);

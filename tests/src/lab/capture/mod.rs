@@ -6,6 +6,7 @@
 mod both;
 mod checksum;
 mod conversation;
+mod icmp;
 mod packet;
 pub(in crate::lab) mod socket;
 mod stream;
@@ -24,6 +25,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 pub use both::{Edit, Ports, Sides};
 pub use conversation::{Conversation, conversations};
+pub use icmp::IcmpError;
 pub use packet::{Direction, Flags, Ip, Packet, Tcp};
 pub use stream::{Line, Stream};
 
@@ -91,7 +93,7 @@ impl Trace {
         self.packets.iter().filter_map(|p| Some((p, p.tcp()?)))
     }
 
-    /// That every IP and TCP checksum is right.
+    /// That every IP, TCP and ICMP checksum is right.
     ///
     /// A checksum that was left to the hardware must be that of the
     /// pseudo-header, which is what the hardware would go on from.

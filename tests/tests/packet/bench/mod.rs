@@ -23,7 +23,6 @@ use ftp_nat_common::{
 };
 use nix::sched::{CloneFlags, setns};
 
-pub use self::namespace::ip;
 use self::{
     namespace::{enter_namespace, index},
     tables::Raw,

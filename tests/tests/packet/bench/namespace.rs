@@ -5,13 +5,13 @@ use std::process::Command;
 
 use nix::sched::{CloneFlags, unshare};
 
-use crate::hosts::{CLIENT, Family, GATEWAY, GATEWAY_INSIDE, SERVER};
+use crate::hosts::{Family, GATEWAY, GATEWAY_INSIDE, SERVER, STRANGER};
 
 /// Gives this thread a network namespace with the gateway's interfaces and
 /// routes; it is gone when the thread ends.
 pub fn enter_namespace() {
     unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace (are you root?)");
-    for (interface, gateway, host) in [("lan", GATEWAY_INSIDE, CLIENT), ("wan", GATEWAY, SERVER)] {
+    for (interface, gateway) in [("lan", GATEWAY_INSIDE), ("wan", GATEWAY)] {
         let peer = format!("{interface}-peer");
         ip(&[
             "link", "add", interface, "type", "veth", "peer", "name", &peer,
@@ -35,12 +35,10 @@ pub fn enter_namespace() {
         ip(&["link", "set", interface, "address", &mac]);
         ip(&["link", "set", interface, "up"]);
         ip(&["link", "set", &peer, "up"]);
-        if interface == "wan" {
-            for family in [Family::V4, Family::V6] {
-                let len = if family == Family::V4 { 32 } else { 128 };
-                let to = format!("{}/{len}", host.ip(family));
-                ip(&["route", "add", &to, "dev", interface]);
-            }
+    }
+    for host in [SERVER, STRANGER] {
+        for family in [Family::V4, Family::V6] {
+            ip(&["route", "add", &host.ip(family).to_string(), "dev", "wan"]);
         }
     }
     for name in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {

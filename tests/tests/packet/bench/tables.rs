@@ -172,6 +172,16 @@ impl Loaded {
         all.filter(|c| c.1 != 0).collect()
     }
 
+    /// Runs something while there is no way to a host inside. (An interface that
+    /// goes down would lose its IPv6 addresses for good.)
+    pub fn without_way_to<T>(&mut self, host: IpAddr, run: impl FnOnce(&mut Self) -> T) -> T {
+        let host = host.to_string();
+        ip(&["route", "add", "unreachable", &host]);
+        let result = run(self);
+        ip(&["route", "del", "unreachable", &host]);
+        result
+    }
+
     /// The MTU of the inner (`lan`) or the outer (`wan`) interface.
     pub fn mtu(&mut self, interface: &'static str, mtu: u32) {
         self.narrowed.push(interface);

@@ -13,7 +13,10 @@ use ftp_nat_common::{addr::Addr, csum};
 
 use crate::{
     maps::{INTERFACES, Scratch, scratch},
-    packet::{Packet, bounded_from_one, load, store, v4, v6},
+    packet::{
+        Packet, bounded_from_one, icmp, load, protocol, store, v4, v6,
+        wire::{IcmpHeader, Ipv4Header, Ipv6Header},
+    },
     sums::pseudo_sum,
 };
 
@@ -22,14 +25,6 @@ use crate::{
 /// would be undefined in its register, which the verifier doesn't let pass.
 pub const TTL_EXCEEDED: u32 = 0;
 
-const V4_UNREACHABLE: u8 = 3;
-const V4_FRAGMENTATION_NEEDED: u8 = 4;
-const V4_TIME_EXCEEDED: u8 = 11;
-const V6_TOO_BIG: u8 = 2;
-const V6_TIME_EXCEEDED: u8 = 3;
-const PROTOCOL_ICMP: u8 = 1;
-const PROTOCOL_ICMPV6: u8 = 58;
-const ICMP_LEN: u32 = 8;
 const TTL: u8 = 64;
 
 /// Bytes of the packet that are quoted: its headers with all options fit.
@@ -37,42 +32,19 @@ const QUOTE: u32 = 128;
 
 #[repr(C)]
 struct Ipv4Icmp {
-    version_len: u8,
-    tos: u8,
-    total_len: u16,
-    id: u16,
-    fragment: u16,
-    ttl: u8,
-    protocol: u8,
-    check: u16,
-    src: u32,
-    dst: u32,
-    icmp: Icmp,
+    ip: Ipv4Header,
+    icmp: IcmpHeader,
 }
 
 #[repr(C)]
 struct Ipv6Icmp {
-    version_class_flow: u32,
-    payload_len: u16,
-    next_header: u8,
-    hop_limit: u8,
-    src: [u32; 4],
-    dst: [u32; 4],
-    icmp: Icmp,
-}
-
-#[repr(C)]
-struct Icmp {
-    kind: u8,
-    code: u8,
-    check: u16,
-    /// The MTU, its place depending on the family.
-    rest: u32,
+    ip: Ipv6Header,
+    icmp: IcmpHeader,
 }
 
 /// Turns the packet into the error about itself and sends it back.
 #[inline(never)]
-pub fn answer(packet: Packet, trouble: u32) -> i32 {
+pub fn send(packet: Packet, trouble: u32) -> i32 {
     match try_answer(&packet, trouble) {
         Some(verdict) => verdict,
         None => TC_ACT_SHOT as i32,
@@ -94,7 +66,7 @@ fn try_answer(packet: &Packet, trouble: u32) -> Option<i32> {
             v4::HEADER_LEN
         } else {
             v6::HEADER_LEN
-        } + ICMP_LEN;
+        } + icmp::HEADER_LEN;
         if bpf_skb_adjust_room(packet.skb.cast(), header as i32, BPF_ADJ_ROOM_MAC, 0) != 0 {
             return None;
         }
@@ -173,62 +145,64 @@ fn sum_words<const N: usize>(value: *const [u32; N]) -> u32 {
 #[inline(always)]
 fn write_v4(packet: &Packet, trouble: u32, quote: u32, quoted: u32, from: Addr, to: Addr) -> bool {
     let (kind, code) = if trouble == TTL_EXCEEDED {
-        (V4_TIME_EXCEEDED, 0)
+        (icmp::V4_TIME_EXCEEDED, 0)
     } else {
-        (V4_UNREACHABLE, V4_FRAGMENTATION_NEEDED)
+        (icmp::V4_UNREACHABLE, icmp::V4_FRAGMENTATION_NEEDED)
     };
-    let rest = trouble.to_be();
     let mut h = Ipv4Icmp {
-        version_len: 0x45,
-        tos: 0,
-        total_len: ((v4::HEADER_LEN + ICMP_LEN + quote) as u16).to_be(),
-        id: 0,
-        fragment: 0,
-        ttl: TTL,
-        protocol: PROTOCOL_ICMP,
-        check: 0,
-        src: from.v4_word(),
-        dst: to.v4_word(),
-        icmp: Icmp {
+        ip: Ipv4Header {
+            version_len: 0x45,
+            tos: 0,
+            total_len: ((v4::HEADER_LEN + icmp::HEADER_LEN + quote) as u16).to_be(),
+            id: 0,
+            fragment: 0,
+            ttl: TTL,
+            protocol: protocol::ICMP,
+            check: 0,
+            src: from.v4_word(),
+            dst: to.v4_word(),
+        },
+        icmp: IcmpHeader {
             kind,
             code,
             check: 0,
-            rest,
+            rest: trouble.to_be(),
         },
     };
-    h.check = !csum::fold(sum_words::<5>((&raw const h).cast()));
-    let icmp = sum_words::<2>((&raw const h.icmp).cast());
-    h.icmp.check = !csum::fold(csum::add(icmp, quoted));
+    h.ip.check = !csum::fold(sum_words::<5>((&raw const h).cast()));
+    let header = sum_words::<2>((&raw const h.icmp).cast());
+    h.icmp.check = !csum::fold(csum::add(header, quoted));
     store(packet.skb, packet.l3, &h)
 }
 
 #[inline(always)]
 fn write_v6(packet: &Packet, trouble: u32, quote: u32, quoted: u32, from: Addr, to: Addr) -> bool {
     let kind = if trouble == TTL_EXCEEDED {
-        V6_TIME_EXCEEDED
+        icmp::V6_TIME_EXCEEDED
     } else {
-        V6_TOO_BIG
+        icmp::V6_TOO_BIG
     };
-    let rest = trouble.to_be();
-    let len = ICMP_LEN + quote;
+    let len = icmp::HEADER_LEN + quote;
     let mut h = Ipv6Icmp {
-        version_class_flow: 0x6000_0000u32.to_be(),
-        payload_len: (len as u16).to_be(),
-        next_header: PROTOCOL_ICMPV6,
-        hop_limit: TTL,
-        src: from.0,
-        dst: to.0,
-        icmp: Icmp {
+        ip: Ipv6Header {
+            version_class_flow: 0x6000_0000u32.to_be(),
+            payload_len: (len as u16).to_be(),
+            next_header: protocol::ICMPV6,
+            hop_limit: TTL,
+            src: from.0,
+            dst: to.0,
+        },
+        icmp: IcmpHeader {
             kind,
             code: 0,
             check: 0,
-            rest,
+            rest: trouble.to_be(),
         },
     };
-    let addresses = sum_words::<8>((&raw const h.src).cast());
-    let pseudo = csum::add(len.to_be(), u32::from(PROTOCOL_ICMPV6).to_be());
-    let icmp = sum_words::<2>((&raw const h.icmp).cast());
-    let sum = csum::add(csum::add(addresses, pseudo), csum::add(icmp, quoted));
+    let addresses = sum_words::<8>((&raw const h.ip.src).cast());
+    let pseudo = csum::add(len.to_be(), u32::from(protocol::ICMPV6).to_be());
+    let header = sum_words::<2>((&raw const h.icmp).cast());
+    let sum = csum::add(csum::add(addresses, pseudo), csum::add(header, quoted));
     h.icmp.check = !csum::fold(sum);
     store(packet.skb, packet.l3, &h)
 }
