@@ -8,13 +8,17 @@
 
 use aya_ebpf::bindings::{__sk_buff, TC_ACT_UNSPEC};
 use ftp_nat_common::{
-    counter::Counter, csum, seq::Seq, session::Session, stream::position::quoted_to_input,
+    counter::Counter, csum, layout::SETTING_STACK_FLOWS, seq::Seq, session::Session,
+    stream::position::quoted_to_input,
 };
 
-use super::quote::{self, Quote};
+use super::{
+    quote::{self, Quote},
+    translate,
+};
 use crate::{
     control,
-    maps::{count, is_control_port, scratch},
+    maps::{count, is_control_port, scratch, setting},
     packet::{Packet, store, tcp},
     sync,
 };
@@ -36,6 +40,8 @@ pub fn egress(skb: *mut __sk_buff) -> i32 {
         if seq != quote.seq {
             rewrite(&packet, quote, seq);
         }
+    } else if setting(SETTING_STACK_FLOWS) {
+        return translate::egress(packet);
     }
     TC_ACT_UNSPEC
 }

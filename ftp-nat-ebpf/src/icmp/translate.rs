@@ -8,13 +8,14 @@ use ftp_nat_common::{
     addr::{Addr, Tuple},
     counter::Counter,
     csum,
+    translation::FLOW_STACK,
 };
 
 use super::quote::{self, Quote};
 use crate::{
     data::{flow_is_over, forward},
     learn,
-    maps::{FLOWS, Scratch, count, scratch},
+    maps::{FLOWS, STACK_FLOWS, Scratch, count, scratch},
     packet::{Packet, protocol, store, tcp, v4, v6},
     sums::{address_sum, addresses_sum, ports_sum},
 };
@@ -29,6 +30,8 @@ pub struct Translated {
     dst: Addr,
     /// The interface to the sender.
     out_ifindex: u32,
+    /// 1 if the stack forwarded the quoted packet, and forwards the error.
+    by_stack: u32,
 }
 
 /// An ICMP error, before NAT.
@@ -40,12 +43,15 @@ pub fn ingress(skb: *mut __sk_buff) -> i32 {
     if !quote::read(packet) || !find(packet, scratch) {
         return TC_ACT_UNSPEC;
     }
+    // SAFETY: this CPU's own memory.
+    let (to, route) = unsafe { (&(*scratch).error, &mut (*scratch).route) };
+    if to.by_stack != 0 {
+        return hand_over(packet, scratch);
+    }
     // No error is sent about an error (RFC 1812 section 4.3.2.7).
     if packet.ttl <= 1 {
         return drop();
     }
-    // SAFETY: this CPU's own memory.
-    let (to, route) = unsafe { (&(*scratch).error, &mut (*scratch).route) };
     let l4_protocol = if packet.is_v4 {
         protocol::ICMP
     } else {
@@ -55,11 +61,57 @@ pub fn ingress(skb: *mut __sk_buff) -> i32 {
     if !forward::is_way(route.find(skb, &to.src, &to.dst)) {
         return drop();
     }
-    if !rewrite(packet, scratch) {
+    if !rewrite(packet, scratch, 1) {
         return drop();
     }
     count(Counter::IcmpTranslated);
     forward::redirect(skb, route, to.out_ifindex)
+}
+
+/// Translates an error that the stack forwards or has forwarded, or made.
+#[inline(never)]
+fn hand_over(packet: Packet, scratch: *mut Scratch) -> i32 {
+    if !rewrite(packet, scratch, 0) {
+        return drop();
+    }
+    count(Counter::IcmpTranslated);
+    TC_ACT_UNSPEC
+}
+
+/// An ICMP error, after NAT, about a data packet that the stack forwarded or
+/// could not forward: the quoted packet is as the stack had it.
+#[inline(never)]
+pub fn egress(packet: Packet) -> i32 {
+    match scratch() {
+        Some(scratch) if find_exit(packet, scratch) => hand_over(packet, scratch),
+        _ => TC_ACT_UNSPEC,
+    }
+}
+
+/// Finds what egress makes of answers to the quoted packet, and writes down
+/// what the error becomes.
+#[inline(never)]
+fn find_exit(packet: Packet, scratch: *mut Scratch) -> bool {
+    // SAFETY: this CPU's own memory.
+    let (quote, to) = unsafe { (&(*scratch).quote, &mut (*scratch).error) };
+    if packet.tuple.dst != quote.tuple.src {
+        return false;
+    }
+    let Some(answer) = STACK_FLOWS.get_ptr(quote.tuple.reversed()) else {
+        return false;
+    };
+    // SAFETY: a live map value.
+    to.quoted = unsafe { (*answer).reversed() };
+    to.dst = to.quoted.src;
+    // SAFETY: the context is valid for the whole run.
+    let own = unsafe { (*packet.skb).ingress_ifindex } == 0;
+    // As with the other path; and the gateway shows itself as it is.
+    to.src = if own || to.quoted.dst == quote.tuple.dst {
+        packet.tuple.src
+    } else {
+        to.quoted.dst
+    };
+    true
 }
 
 #[inline(always)]
@@ -87,6 +139,14 @@ fn find(packet: Packet, scratch: *mut Scratch) -> bool {
     if answers.expired(now) && flow_is_over(answers, now) {
         return false;
     }
+    to.by_stack = u32::from(answers.flags & FLOW_STACK != 0);
+    if to.by_stack != 0 {
+        // The stack has to know the packet again; its sender is told at egress.
+        to.quoted = answers.exit(&quote.tuple.reversed()).0;
+        to.dst = to.quoted.src;
+        to.src = packet.tuple.src;
+        return true;
+    }
     to.quoted = answers.to.reversed();
     to.out_ifindex = answers.out_ifindex;
     to.dst = to.quoted.src;
@@ -100,9 +160,11 @@ fn find(packet: Packet, scratch: *mut Scratch) -> bool {
     true
 }
 
-/// Writes the new addresses, ports and TTL, and repairs all checksums.
+/// Writes the new addresses and ports, and a TTL that is smaller by `hops`, and
+/// repairs all checksums.
 #[inline(never)]
-fn rewrite(packet: Packet, scratch: *mut Scratch) -> bool {
+fn rewrite(packet: Packet, scratch: *mut Scratch, hops: u32) -> bool {
+    let new_ttl = packet.ttl.wrapping_sub(hops as u8);
     // SAFETY: this CPU's own memory.
     let (quote, to) = unsafe { (&(*scratch).quote, &(*scratch).error) };
     let addresses = csum::diff(
@@ -128,34 +190,35 @@ fn rewrite(packet: Packet, scratch: *mut Scratch) -> bool {
     done &= if packet.is_v4 {
         let check = csum::apply(quote.ip_check, addresses);
         delta = csum::add(delta, csum::diff(quote.ip_check.into(), check.into()));
-        store(packet.skb, quote.l3 + v4::CHECK, &check) && addresses_v4(packet, quote, to, outer)
+        store(packet.skb, quote.l3 + v4::CHECK, &check)
+            && addresses_v4(packet, quote, to, outer, new_ttl)
     } else {
         delta = csum::add(delta, outer);
-        addresses_v6(packet, quote, to)
+        addresses_v6(packet, quote, to, new_ttl)
     };
     done && packet.fix_icmp_check(delta)
 }
 
 #[inline(always)]
-fn addresses_v4(packet: Packet, quote: &Quote, to: &Translated, outer: u32) -> bool {
+fn addresses_v4(packet: Packet, quote: &Quote, to: &Translated, outer: u32, new_ttl: u8) -> bool {
     let quoted = [to.quoted.src.v4_word(), to.quoted.dst.v4_word()];
     let own = [to.src.v4_word(), to.dst.v4_word()];
     // The TTL is the first byte of its 16-bit word.
     let ttl = |ttl: u8| u32::from(u16::from_ne_bytes([ttl, 0]));
-    let delta = csum::add(outer, csum::diff(ttl(packet.ttl), ttl(packet.ttl - 1)));
+    let delta = csum::add(outer, csum::diff(ttl(packet.ttl), ttl(new_ttl)));
     store(packet.skb, quote.l3 + v4::SRC, &quoted)
         && store(packet.skb, packet.l3 + v4::SRC, &own)
-        && store(packet.skb, packet.l3 + v4::TTL, &(packet.ttl - 1))
+        && store(packet.skb, packet.l3 + v4::TTL, &new_ttl)
         && packet.fix_ip_check(delta)
 }
 
 #[inline(always)]
-fn addresses_v6(packet: Packet, quote: &Quote, to: &Translated) -> bool {
+fn addresses_v6(packet: Packet, quote: &Quote, to: &Translated, new_ttl: u8) -> bool {
     // As they lie in the structures: source, then destination.
     store(
         packet.skb,
         quote.l3 + v6::SRC,
         &[to.quoted.src, to.quoted.dst],
     ) && store(packet.skb, packet.l3 + v6::SRC, &[to.src, to.dst])
-        && store(packet.skb, packet.l3 + v6::HOP_LIMIT, &(packet.ttl - 1))
+        && store(packet.skb, packet.l3 + v6::HOP_LIMIT, &new_ttl)
 }

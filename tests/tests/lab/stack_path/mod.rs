@@ -4,6 +4,7 @@
 //!
 //! All with strict reverse-path filters.
 
+mod errors;
 mod firewall_only;
 mod hairpin;
 mod nat;
