@@ -19,6 +19,7 @@ mod matrix;
 mod midway;
 mod mtu_and_ttl;
 mod offloads;
+mod on_the_gateway;
 mod options;
 mod pinholes;
 mod restart;
