@@ -74,6 +74,9 @@ pub struct Candidate {
     pub client_ack: u32,
     /// One of [`SYN`] and the others.
     pub state: u32,
+    /// 1 if the data of the SYN, or of the SYN-ACK, that the other end took
+    /// ended with the end of a line (RFC 7413).
+    pub ends_line: [u32; 2],
 }
 
 /// The client's SYN was seen at both hooks.
@@ -92,4 +95,4 @@ pub const REFUSED: u32 = 4;
 /// a SYN-ACK for the last time after 31 s, and gives up after 63.
 pub const HANDSHAKE_MAX_AGE_NS: u64 = 64 * SIGHTING_MAX_AGE_NS;
 
-const _: () = assert!(size_of::<Candidate>() == 120);
+const _: () = assert!(size_of::<Candidate>() == 128);

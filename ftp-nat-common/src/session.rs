@@ -4,7 +4,10 @@
 use crate::{
     addr::{Addr, Domain, Port, Tuple},
     line::{Line, Requests},
-    stream::Half,
+    stream::{
+        Half,
+        pending::{PENDING, Pending},
+    },
     translation::ExpectationKey,
 };
 
@@ -81,12 +84,8 @@ pub struct Session {
     pub data_connections: u32,
     /// The last announcement: a [`crate::translation::Kind`].
     pub last_kind: u32,
-    /// The address that the pending expectation waits on, if `expect_port` is not 0.
-    pub expect_addr: Addr,
-    /// Its port.
-    pub expect_port: Port,
-    /// Its role.
-    pub expect_role: u16,
+    /// Announcements whose data connections may still come.
+    pub pending: Pending,
     /// The ends' initial sequence numbers.
     pub isn: [u32; 2],
     /// 1 once a new handshake between the same ends was answered: its end makes
@@ -101,6 +100,8 @@ pub struct Session {
     /// The streams, by end.
     pub half: [Half; 2],
 }
+
+const _: () = assert!(size_of::<Session>() == 720);
 
 /// Views are exact inverses and the handshake is complete: may open pinholes.
 /// All sessions that the kernel side makes are trusted from the start.
@@ -130,7 +131,7 @@ pub const SESSION_LOCAL_SERVER: u32 = 1024;
 /// 2 h 4 min; a control connection idles while a long transfer runs).
 pub const SESSION_IDLE_NS: u64 = 24 * 3600 * crate::translation::SECOND;
 /// Expectations of a session that can be pending at a time.
-pub const PENDING_MAX: usize = 1;
+pub const PENDING_MAX: usize = PENDING;
 /// How long a finished session is kept, for retransmissions of its end (RFC 7857
 /// section 2.2 has 4 minutes after a RST).
 pub const SESSION_FINISHED_NS: u64 = 245 * crate::translation::SECOND;
@@ -154,12 +155,13 @@ impl Session {
     /// none. It may be another session's by now.
     #[inline(always)]
     pub const fn expectation(&self, n: usize) -> ExpectationKey {
-        let _ = n;
+        let announced = self.pending.slot(n);
+        let role = announced.role as usize & 1;
         ExpectationKey {
-            addr: self.expect_addr,
-            port: self.expect_port,
+            addr: self.seen[role],
+            port: announced.port,
             _pad: 0,
-            domain: self.domain[1 - (self.expect_role as usize & 1)],
+            domain: self.domain[1 - role],
         }
     }
 

@@ -32,12 +32,13 @@ pub fn learned(skb: *mut __sk_buff, s: &Session) {
 /// The session announced a data connection.
 #[inline(never)]
 pub fn announced(skb: *mut __sk_buff, s: &Session) {
+    let last = s.pending.last();
     debug!(
         TcContext::new(skb),
         "session {:x}: a data connection is expected at {:i}:{}",
         s.id,
-        ip(&s.expect_addr),
-        s.expect_port.get()
+        ip(&s.seen[usize::from(last.role) & 1]),
+        last.port.get()
     );
 }
 

@@ -1,7 +1,12 @@
 //! Atomic operations. `core::sync::atomic` has no read-modify-write operations
 //! on this target; the intrinsics behind it do.
 
-use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_or, atomic_xadd, atomic_xchg};
+use core::{
+    ffi::c_void,
+    intrinsics::{AtomicOrdering, atomic_cxchg, atomic_or, atomic_xadd, atomic_xchg},
+};
+
+use aya_ebpf::helpers::bpf_loop;
 
 const RELAXED: AtomicOrdering = AtomicOrdering::Relaxed;
 const SEQ_CST: AtomicOrdering = AtomicOrdering::SeqCst;
@@ -58,11 +63,44 @@ pub unsafe fn try_lock(lock: *mut u32) -> bool {
     false
 }
 
-/// Gives a lock back.
+/// How often a lock is tried for a packet that nobody will send again: about a
+/// millisecond.
+const PATIENT_TRIES: u32 = 1 << 15;
+
+struct Waiting {
+    lock: *mut u32,
+    taken: bool,
+}
+
+/// Takes a lock, and waits longer for it.
+///
+/// # Safety
+/// `lock` points to a live map value.
+#[inline(never)]
+pub unsafe fn try_lock_patiently(lock: *mut u32) -> bool {
+    let mut waiting = Waiting { lock, taken: false };
+    let context: *mut Waiting = &raw mut waiting;
+    // SAFETY: the callback gets the pointer given here.
+    unsafe { bpf_loop(PATIENT_TRIES, attempt as *mut c_void, context.cast(), 0) };
+    waiting.taken
+}
+
+/// One try. A `bpf_loop` callback: 1 ends the loop.
+extern "C" fn attempt(_index: u32, waiting: *mut c_void) -> i64 {
+    // SAFETY: the pointer that `try_lock_patiently` gave.
+    let waiting = unsafe { &mut *waiting.cast::<Waiting>() };
+    // SAFETY: as its caller promised.
+    let (_, taken) = unsafe { atomic_cxchg::<u32, SEQ_CST, SEQ_CST>(waiting.lock, 0, 1) };
+    waiting.taken = taken;
+    i64::from(taken)
+}
+
+/// Gives a lock back. A function of its own: the compiler keeps its 0 on the
+/// caller's stack, which is short.
 ///
 /// # Safety
 /// `lock` points to a live map value, and the caller holds it.
-#[inline(always)]
+#[inline(never)]
 pub unsafe fn unlock(lock: *mut u32) {
     // SAFETY: as the caller promises.
     unsafe { atomic_xchg::<u32, SEQ_CST>(lock, 0) };

@@ -3,8 +3,8 @@
 use super::{
     FLAG_ANNOUNCED, FLAG_FOREIGN, FLAG_ODD, Fed, Line,
     address::Read,
-    requests::{EPRT, PORT, is_http_method, takes_argument},
     state,
+    verbs::{EPRT, PORT, is_http_method, takes_argument},
 };
 
 /// The first byte of a TLS handshake record (RFC 8446 section 5.1).

@@ -3,7 +3,7 @@
 //!
 //! The grammar of the two directions is in [`client`] and [`server`], numbers
 //! and addresses in [`address`], Telnet sequences in [`telnet`], TLS in [`tls`], the new text
-//! in [`text`], and which reply belongs to which request in [`requests`].
+//! in [`text`], verbs in [`verbs`], and which reply belongs to which request in [`requests`].
 
 pub mod address;
 mod client;
@@ -12,8 +12,9 @@ mod server;
 mod telnet;
 pub mod text;
 mod tls;
+pub mod verbs;
 
-pub use self::requests::{Request, Requests};
+pub use self::{requests::Requests, verbs::Request};
 use crate::{addr::Addr, session::CLIENT, translation::Kind};
 
 /// What a byte is to the stream.
@@ -249,7 +250,7 @@ impl Line {
     #[inline(always)]
     pub const fn kind(&self, role: usize) -> Kind {
         match (role, self.verb, self.code) {
-            (CLIENT, requests::EPRT, _) => Kind::Eprt,
+            (CLIENT, verbs::EPRT, _) => Kind::Eprt,
             (CLIENT, ..) => Kind::Port,
             (_, _, 229) => Kind::Epsv,
             _ => Kind::Pasv,
@@ -265,7 +266,7 @@ impl Line {
     /// The verb and its argument, when a client's line has ended.
     #[inline(always)]
     pub fn request(&self) -> Request {
-        requests::classify(self.verb, self.argument)
+        verbs::classify(self.verb, self.argument)
     }
 
     /// The code of a server's line that has ended, if it was the last one of its reply.

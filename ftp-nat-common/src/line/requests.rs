@@ -1,179 +1,177 @@
 //! Which requests wait for a reply: a reply means nothing by itself.
 
-/// What a command is to the helper.
-#[repr(u8)]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Request {
-    /// Not a command.
-    None = 0,
-    /// A command that changes nothing here.
-    Other = 1,
-    /// PORT, EPRT, LPRT: its refusal withdraws the expectation.
-    Active = 2,
-    /// PASV, EPSV, LPSV, and drftpd's CPSV and SPSV: a 227, 228 or 229 may follow.
-    Passive = 3,
-    /// `EPSV ALL` (RFC 2428 section 4).
-    EpsvAll = 4,
-    /// AUTH (RFC 2228, RFC 4217).
-    Auth = 5,
-    /// CCC (RFC 2228).
-    ClearChannel = 6,
-    /// REIN.
-    Reinitialize = 7,
-    /// QUIT.
-    Quit = 8,
-    /// ABOR.
-    Abort = 9,
-    /// LPRT (RFC 1639): recognised, not rewritten.
-    LongPort = 10,
-}
+use super::verbs::{KIND, Request};
 
-impl Request {
-    const fn from_bits(bits: u64) -> Self {
-        match bits & 15 {
-            1 => Self::Other,
-            2 => Self::Active,
-            3 => Self::Passive,
-            4 => Self::EpsvAll,
-            5 => Self::Auth,
-            6 => Self::ClearChannel,
-            7 => Self::Reinitialize,
-            8 => Self::Quit,
-            9 => Self::Abort,
-            10 => Self::LongPort,
-            _ => Self::None,
+/// Runs of equal requests that are remembered.
+const RUNS: usize = 32;
+// A run's bits of `KIND` say what its requests are; the others count them.
+/// One request more in a run.
+const ONE: u16 = 16;
+/// A run with so many is followed by another one.
+const RUN_FULL: u16 = u16::MAX - ONE;
+
+/// Requests without a final reply, oldest first. Equal ones in a row are
+/// counted: a client that keeps its connection alive may send a lot of NOOPs
+/// before a slow server answers anything.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requests {
+    /// A ring of runs.
+    run: [u16; RUNS],
+    /// How many requests of each kind wait, modulo 2^16.
+    waiting: [u16; 16],
+    /// How many of each kind there ever were, modulo 2^16.
+    sent: [u16; 16],
+    /// Index of the oldest run.
+    head: u32,
+    /// Runs in the ring.
+    len: u32,
+    /// The kind of the request that is being pushed: a number in memory is any
+    /// number to the verifier, which else went on once for each kind.
+    pushed: u32,
+    /// The kind that is looked for, likewise.
+    sought: u32,
+}
+const _: () = assert!(size_of::<Requests>() == 144);
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self {
+            run: [0; RUNS],
+            waiting: [0; 16],
+            sent: [0; 16],
+            head: 0,
+            len: 0,
+            pushed: 0,
+            sought: 0,
         }
     }
-}
-
-/// A verb of up to four letters as one number.
-const fn word(s: &[u8]) -> u32 {
-    let mut w = 0u32;
-    let mut i = 0;
-    while i < s.len() {
-        w = (w << 8) | s[i] as u32;
-        i += 1;
-    }
-    w
-}
-
-pub(super) const PORT: u32 = word(b"PORT");
-pub(super) const EPRT: u32 = word(b"EPRT");
-const LPRT: u32 = word(b"LPRT");
-const PASV: u32 = word(b"PASV");
-const EPSV: u32 = word(b"EPSV");
-const LPSV: u32 = word(b"LPSV");
-const CPSV: u32 = word(b"CPSV");
-const SPSV: u32 = word(b"SPSV");
-const AUTH: u32 = word(b"AUTH");
-const CCC: u32 = word(b"CCC");
-const REIN: u32 = word(b"REIN");
-const QUIT: u32 = word(b"QUIT");
-const ABOR: u32 = word(b"ABOR");
-const ALL: u32 = word(b"ALL");
-
-/// Whether the verb means something else with another argument.
-#[inline(always)]
-pub(super) const fn takes_argument(verb: u32) -> bool {
-    verb == EPSV
-}
-
-/// Whether a verb, of which `len` letters were read, begins an HTTP request:
-/// a browser can be made to send lines of someone else's choice to any port.
-#[inline(always)]
-pub(super) const fn is_http_method(verb: u32, len: u8) -> bool {
-    // Methods that are also prefixes of FTP verbs are told by their length.
-    (len == 3 && (verb == word(b"GET") || verb == word(b"PUT")))
-        || (len == 4 && (verb == word(b"POST") || verb == word(b"HEAD")))
-        || (len == 5 && (verb == word(b"PATC") || verb == word(b"TRAC")))
-        || (len == 6 && verb == word(b"DELE"))
-        || (len == 7 && (verb == word(b"OPTI") || verb == word(b"CONN")))
-}
-
-/// What the verb of an ended line is.
-#[inline(always)]
-pub(super) const fn classify(verb: u32, argument: u32) -> Request {
-    match verb {
-        PORT | EPRT => Request::Active,
-        LPRT => Request::LongPort,
-        EPSV if argument == ALL => Request::EpsvAll,
-        PASV | EPSV | LPSV | CPSV | SPSV => Request::Passive,
-        AUTH => Request::Auth,
-        CCC => Request::ClearChannel,
-        REIN => Request::Reinitialize,
-        QUIT => Request::Quit,
-        ABOR => Request::Abort,
-        _ => Request::Other,
-    }
-}
-
-/// How many requests are remembered.
-const CAPACITY: u32 = 16;
-
-/// Requests without a final reply, oldest first, four bits each.
-#[repr(C)]
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-pub struct Requests {
-    queue: u64,
-    len: u32,
-    /// Passive requests among them.
-    passive: u32,
 }
 
 impl Requests {
-    /// A command was sent. When too many wait, the oldest is forgotten: its
-    /// reply will be taken for that of a later one, which at worst withdraws
-    /// an expectation too early.
     #[inline(always)]
-    pub fn push(&mut self, request: Request) {
-        if self.len >= CAPACITY {
-            self.pop();
-        }
-        self.queue |= (request as u64) << ((self.len & 15) * 4);
-        self.len += 1;
-        self.passive += u32::from(matches!(request, Request::Passive));
+    const fn at(&self, n: u32) -> usize {
+        self.head.wrapping_add(n) as usize & (RUNS - 1)
     }
 
+    /// A command was sent. Where there are too many different ones the oldest
+    /// run is forgotten: its replies will be taken for those of later requests,
+    /// which at worst withdraws an expectation too early.
     #[inline(always)]
-    fn pop(&mut self) -> Request {
+    pub fn push(&mut self, request: Request) {
+        self.pushed = request as u32;
+        self.push_it();
+    }
+
+    #[inline(never)]
+    fn push_it(&mut self) {
+        let kind = self.pushed as usize & KIND as usize;
+        self.waiting[kind] = self.waiting[kind].wrapping_add(1);
+        self.sent[kind] = self.sent[kind].wrapping_add(1);
+        if self.len > 0 {
+            let last = self.at(self.len - 1);
+            let run = self.run[last];
+            if usize::from(run & KIND) == kind && run < RUN_FULL {
+                self.run[last] = run + ONE;
+                return;
+            }
+        }
+        if self.len as usize >= RUNS {
+            self.forget_run();
+        }
+        let next = self.at(self.len);
+        self.run[next] = ONE | kind as u16;
+        self.len += 1;
+    }
+
+    /// Forgets the oldest run.
+    #[inline(always)]
+    fn forget_run(&mut self) {
+        let run = self.run[self.at(0)];
+        let kind = usize::from(run & KIND);
+        self.waiting[kind] = self.waiting[kind].wrapping_sub(run / ONE);
+        self.head = self.head.wrapping_add(1);
+        self.len = self.len.wrapping_sub(1);
+    }
+
+    /// The oldest request.
+    #[inline(always)]
+    const fn front(&self) -> Request {
         if self.len == 0 {
             return Request::None;
         }
-        let request = Request::from_bits(self.queue);
-        self.queue >>= 4;
-        self.len -= 1;
-        if matches!(request, Request::Passive) && self.passive > 0 {
-            self.passive -= 1;
+        Request::from_bits(self.run[self.at(0)])
+    }
+
+    /// Takes the oldest request out.
+    #[inline(always)]
+    fn pop(&mut self) -> Request {
+        Request::from_bits(self.take_one() as u16)
+    }
+
+    /// The run that a request was taken out of.
+    #[inline(never)]
+    fn take_one(&mut self) -> u32 {
+        if self.len == 0 {
+            return 0;
         }
-        request
+        let first = self.at(0);
+        let run = self.run[first];
+        if run < 2 * ONE {
+            self.forget_run();
+        } else {
+            let kind = usize::from(run & KIND);
+            self.waiting[kind] = self.waiting[kind].wrapping_sub(1);
+            self.run[first] = run - ONE;
+        }
+        u32::from(run)
+    }
+
+    /// How many such requests wait for their replies, modulo 2^16.
+    #[inline(always)]
+    pub const fn waiting(&self, request: Request) -> u16 {
+        self.waiting[request as usize & KIND as usize]
+    }
+
+    /// How many such requests there were so far, modulo 2^16.
+    #[inline(always)]
+    pub const fn sent(&self, request: Request) -> u16 {
+        self.sent[request as usize & KIND as usize]
     }
 
     /// Whether a passive reply is waited for.
     #[inline(always)]
     pub const fn expects_passive(&self) -> bool {
-        self.passive > 0
+        self.awaits(Request::Passive)
     }
 
     /// Whether such a request waits for its reply.
     #[inline(always)]
     pub const fn awaits(&self, request: Request) -> bool {
-        // Looks for a group of four bits that is zero, without a loop.
-        const ONES: u64 = 0x1111_1111_1111_1111;
-        let rest = self.queue ^ (ONES * request as u64);
-        rest.wrapping_sub(ONES) & !rest & (ONES << 3) != 0
+        self.waiting(request) > 0
     }
 
     /// Forgets requests up to and including the first such one.
     #[inline(always)]
     fn pop_until(&mut self, request: Request) -> Request {
+        self.sought = request as u32;
+        self.skip();
+        self.pop();
+        request
+    }
+
+    /// Forgets the runs before the first one of what is sought.
+    #[inline(never)]
+    fn skip(&mut self) {
         let mut n = 0;
-        while n < CAPACITY {
-            if self.pop() as u8 == request as u8 {
+        while n < RUNS {
+            let run = self.run[self.at(0)];
+            if self.len == 0 || u32::from(run & KIND) == self.sought {
                 break;
             }
+            self.forget_run();
             n += 1;
         }
-        request
     }
 
     /// Whether nothing waits.
@@ -191,25 +189,28 @@ impl Requests {
     #[inline(always)]
     pub fn answer(&mut self, code: u16) -> Request {
         let passive_reply = matches!(code, 227..=229);
-        if passive_reply && self.passive > 0 {
-            return self.pop_until(Request::Passive);
+        let tls_reply = matches!(code, 234 | 235 | 334);
+        let own = if passive_reply && self.expects_passive() {
+            Request::Passive
+        } else if tls_reply && self.awaits(Request::Auth) {
+            Request::Auth
+        } else {
+            Request::None
+        };
+        if !matches!(own, Request::None) {
+            return self.pop_until(own);
         }
-        if matches!(code, 234 | 235 | 334) && self.awaits(Request::Auth) {
-            return self.pop_until(Request::Auth);
-        }
-        let front_is_passive = matches!(Request::from_bits(self.queue), Request::Passive);
-        if self.len > 0 && front_is_passive && !passive_reply && code < 400 {
+        if matches!(self.front(), Request::Passive) && !passive_reply && code < 400 {
             return Request::None;
         }
         self.pop()
     }
 
-    /// Forgets all, as after a restart of the dialogue.
+    /// Forgets what waits, as after a restart of the dialogue.
     #[inline(always)]
     pub const fn clear(&mut self) {
-        self.queue = 0;
+        self.waiting = [0; 16];
         self.len = 0;
-        self.passive = 0;
     }
 }
 
@@ -260,24 +261,51 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_is_forgotten_when_too_many_wait() {
+    fn a_passive_request_is_matched_behind_any_number_of_others() {
         let mut r = Requests::default();
         r.push(Request::Passive);
-        for _ in 0..16 {
+        for _ in 0..10_000 {
             r.push(Request::Other);
         }
+        assert!(r.expects_passive());
+        assert_eq!(r.answer(227), Request::Passive);
         assert!(!r.expects_passive());
-        for _ in 0..16 {
+        for _ in 0..10_000 {
             assert_eq!(r.answer(200), Request::Other);
         }
+        assert!(r.is_empty());
         assert_eq!(r.answer(200), Request::None);
+        // And the other way round.
+        for _ in 0..10_000 {
+            r.push(Request::Other);
+        }
+        r.push(Request::Passive);
+        for _ in 0..10_000 {
+            assert_eq!(r.answer(200), Request::Other);
+        }
+        assert_eq!(r.answer(227), Request::Passive);
+        assert!(r.is_empty());
     }
 
     #[test]
-    fn verbs_are_told_apart() {
-        assert_eq!(classify(word(b"EPSV"), word(b"ALL")), Request::EpsvAll);
-        assert_eq!(classify(word(b"EPSV"), word(b"2")), Request::Passive);
-        assert_eq!(classify(word(b"RETR"), 0), Request::Other);
-        assert!(is_http_method(word(b"DELE"), 6) && !is_http_method(word(b"DELE"), 4));
+    fn the_oldest_run_is_forgotten_when_too_many_wait() {
+        let mut r = Requests::default();
+        let pairs = RUNS / 2;
+        for _ in 0..pairs {
+            r.push(Request::Passive);
+            r.push(Request::Transfer);
+        }
+        assert_eq!(usize::from(r.waiting(Request::Passive)), pairs);
+        r.push(Request::Other);
+        assert_eq!(usize::from(r.waiting(Request::Passive)), pairs - 1);
+        assert_eq!(r.answer(226), Request::Transfer, "its PASV is forgotten");
+        for _ in 1..pairs {
+            assert_eq!(r.answer(227), Request::Passive);
+            assert_eq!(r.answer(226), Request::Transfer);
+        }
+        assert!(!r.expects_passive());
+        assert_eq!(r.answer(200), Request::Other);
+        assert!(r.is_empty());
+        assert_eq!(usize::from(r.sent(Request::Transfer)), pairs);
     }
 }

@@ -4,9 +4,9 @@
 use super::Environment;
 use crate::{
     counter::Counter,
-    line::{Announcement, Line, Request, Requests},
+    line::{Announcement, Request, Requests},
     session::{
-        CLIENT, SESSION_ENCRYPTED, SESSION_EPSV_ALL, SESSION_FIN, SESSION_GREETED,
+        CLIENT, SERVER, SESSION_ENCRYPTED, SESSION_EPSV_ALL, SESSION_FIN, SESSION_GREETED,
         SESSION_LOGGED_IN, SESSION_NOT_FTP, SESSION_RST, SESSION_TRUSTED, Session,
     },
     translation::Kind,
@@ -66,27 +66,22 @@ pub const fn disarmed(flags: u32, requests: &Requests, role: usize) -> bool {
 
 /// Draws the consequences of a line that ended.
 #[inline(never)]
-pub fn line_ended(
-    flags: &mut u32,
-    requests: &mut Requests,
-    line: &mut Line,
-    role: usize,
-    env: &mut impl Environment,
-) {
+pub fn line_ended(session: &mut Session, role: usize, env: &mut impl Environment) {
     if role & 1 == CLIENT {
-        command(flags, requests, line, env);
+        command(session, env);
     } else {
-        reply(flags, requests, line, env);
+        reply(session, env);
     }
-    line.next();
+    session.line[role & 1].next();
 }
 
 #[inline(always)]
-fn command(flags: &mut u32, requests: &mut Requests, line: &Line, env: &mut impl Environment) {
+fn command(session: &mut Session, env: &mut impl Environment) {
+    let line = &session.line[CLIENT];
     if line.is_foreign() || (line.is_odd() && line.is_first()) {
-        *flags |= SESSION_NOT_FTP;
+        session.flags |= SESSION_NOT_FTP;
         env.count(Counter::NotFtp);
-        env.withdraw();
+        session.pending.doom();
         return;
     }
     if line.is_empty() {
@@ -96,28 +91,31 @@ fn command(flags: &mut u32, requests: &mut Requests, line: &Line, env: &mut impl
     match request {
         Request::Active if !line.announced() => env.count(Counter::PassedUnparsed),
         Request::LongPort => env.count(Counter::PassedLongForm),
-        Request::Quit | Request::Abort | Request::Reinitialize => env.withdraw(),
+        Request::Quit | Request::Abort | Request::Reinitialize => {
+            session.pending.doom();
+        }
         _ => {}
     }
-    requests.push(request);
+    session.requests.push(request);
 }
 
 #[inline(always)]
-fn reply(flags: &mut u32, requests: &mut Requests, line: &Line, env: &mut impl Environment) {
+fn reply(session: &mut Session, env: &mut impl Environment) {
+    let line = &session.line[SERVER];
     if line.is_first() {
         if line.is_odd() {
-            *flags |= SESSION_NOT_FTP;
+            session.flags |= SESSION_NOT_FTP;
             env.count(Counter::NotFtp);
             return;
         }
         // Also the first line of a multi-line greeting.
         if matches!(line.code(), 100..=299) {
-            *flags |= SESSION_GREETED;
+            session.flags |= SESSION_GREETED;
         }
     }
     let Some(code) = line.reply() else { return };
     if matches!(code, 100..=299) {
-        *flags |= SESSION_GREETED;
+        session.flags |= SESSION_GREETED;
     }
     if code < 200 {
         return;
@@ -128,23 +126,25 @@ fn reply(flags: &mut u32, requests: &mut Requests, line: &Line, env: &mut impl E
         env.count(Counter::PassedLongForm);
     }
     let refused = code >= 400;
-    match requests.answer(code) {
-        Request::Active if refused => env.withdraw(),
-        Request::EpsvAll if !refused => *flags |= SESSION_EPSV_ALL,
+    let mut over = code == 421;
+    match session.requests.answer(code) {
+        Request::Active if refused => session.pending.refuse(&session.requests),
+        Request::EpsvAll if !refused => session.flags |= SESSION_EPSV_ALL,
         Request::Auth if matches!(code, 234 | 235 | 334) => {
-            *flags |= SESSION_ENCRYPTED;
+            session.flags |= SESSION_ENCRYPTED;
             env.count(Counter::SessionsEncrypted);
-            env.withdraw();
+            over = true;
         }
+        // What the client said after it is still to be answered.
         Request::Reinitialize if !refused => {
-            *flags &= !(SESSION_EPSV_ALL | SESSION_LOGGED_IN);
-            requests.clear();
+            session.flags &= !(SESSION_EPSV_ALL | SESSION_LOGGED_IN);
         }
         _ => {}
     }
     if code == 230 {
-        *flags |= SESSION_LOGGED_IN;
-    } else if code == 421 {
-        env.withdraw();
+        session.flags |= SESSION_LOGGED_IN;
+    }
+    if over {
+        session.pending.doom();
     }
 }

@@ -13,13 +13,15 @@
 //! | [`ingress`] | a segment from near: what is sent on instead |
 //! | [`egress`] | an acknowledgement to near |
 //! | [`dialogue`] | what a finished line means for the session |
+//! | [`pending`] | the announcements whose data connections may still come |
 
 pub mod dialogue;
 pub mod egress;
 pub mod ingress;
+pub mod pending;
 pub mod position;
 
-use crate::{line::text::TEXT_MAX, seq::Seq, translation::Kind};
+use crate::{addr::Port, line::text::TEXT_MAX, seq::Seq, translation::Kind};
 
 /// Edits that can be outstanding in one half; one is kept free for a FIN that
 /// ends a held text.
@@ -209,8 +211,9 @@ pub trait Environment {
     /// [`ANY_LENGTH`]: crate::line::text::ANY_LENGTH
     fn expect(&mut self, kind: Kind, near_port: u16, text_len: usize) -> Option<u16>;
 
-    /// Withdraws the pending expectation of this session, if there is one.
-    fn withdraw(&mut self);
+    /// Withdraws the expectation of this session at the address by which far
+    /// knows the end `role`, and `port`, if there still is one.
+    fn withdraw(&mut self, role: usize, port: Port);
 
     /// Counts an event.
     fn count(&mut self, counter: crate::counter::Counter);

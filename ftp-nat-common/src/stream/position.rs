@@ -4,7 +4,7 @@
 //! verifier then goes on behind a walk once, and not once for every edit at
 //! which the walk can end.
 
-use super::{EDITS, Edits, Half};
+use super::{EDITS, Edits, HALF_FROZEN, HALF_UNSYNCED, Half};
 use crate::seq::Seq;
 
 /// Where a position lies.
@@ -144,8 +144,16 @@ pub fn ack_to_input(half: &Half, edits: Option<&Edits>, at: Seq) -> Seq {
 #[inline(never)]
 pub fn sack_edge_to_input(half: &Half, edits: Option<&Edits>, at: Seq, is_start: bool) -> Seq {
     if at.after(half.out_nxt) && half.held_len == 0 {
-        // Beyond what was sent in order: forwarded out of order at a constant shift.
-        return half.held_start().plus(at.since(half.out_nxt) as u32);
+        // Beyond what was sent in order: forwarded out of order up to `frozen`,
+        // or unseen, at a constant shift. Otherwise nothing was sent there.
+        let edge = half.held_start().plus(at.since(half.out_nxt) as u32);
+        let known = half.flags & HALF_FROZEN != 0 && !edge.after(half.frozen);
+        if known || half.flags & HALF_UNSYNCED != 0 {
+            return edge;
+        }
+        if half.flags & HALF_FROZEN != 0 {
+            return half.held_start().max(half.frozen);
+        }
     }
     if !at.before(half.out_nxt) {
         // Held bytes are never reported: nothing but an ack may cover them.

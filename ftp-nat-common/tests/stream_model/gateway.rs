@@ -5,7 +5,7 @@ pub use crate::setting::{Ack, Packet, Seen, Setting};
 
 use crate::reference::{Plan, without_telnet};
 use ftp_nat_common::{
-    addr::Addr,
+    addr::{Addr, Port},
     counter::Counter,
     line::{Request, Requests},
     seq::Seq,
@@ -41,7 +41,7 @@ impl Environment for Surroundings<'_> {
         self.setting.port(self.at, near_port)
     }
 
-    fn withdraw(&mut self) {}
+    fn withdraw(&mut self, _: usize, _: Port) {}
 
     fn count(&mut self, counter: Counter) {
         *self.counts.entry(counter.name()).or_default() += 1;

@@ -1,7 +1,7 @@
 //! The free text of a 227 that makes up for the difference in length.
 
 use ftp_nat_common::{
-    addr::Addr,
+    addr::{Addr, Port},
     counter::Counter,
     line::{Request, text::ANY_LENGTH},
     seq::Seq,
@@ -28,7 +28,7 @@ impl Environment for One {
         self.port
     }
 
-    fn withdraw(&mut self) {}
+    fn withdraw(&mut self, _: usize, _: Port) {}
 
     fn count(&mut self, counter: Counter) {
         self.rewrites += usize::from(counter == Counter::Rewrites);

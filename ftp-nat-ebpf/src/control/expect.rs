@@ -5,7 +5,7 @@ use aya_ebpf::{
     helpers::{bpf_sk_release, bpf_skc_lookup_tcp},
 };
 use ftp_nat_common::{
-    addr::Port,
+    addr::{Addr, Domain, Port},
     counter::Counter,
     layout::{SETTING_DRAINING, SETTING_HAIRPIN},
     line::text::port_of_length,
@@ -34,14 +34,16 @@ pub struct Glue {
     template: Expectation,
     /// Where it is expected.
     key: ExpectationKey,
-    /// The pending expectation, if its port isn't 0.
-    pending: ExpectationKey,
-    pending_role: u32,
+    /// Where one to be withdrawn is.
+    victim: ExpectationKey,
+    /// The ends' addresses as the other end sees them.
+    seen: [Addr; 2],
+    /// The ends' domains.
+    domain: [Domain; 2],
     /// The announcer.
     source: SourceKey,
     /// The announcer of an expectation that is being removed.
     removed: SourceKey,
-    role: u32,
     port_first: u32,
     port_last: u32,
     settings: u32,
@@ -66,7 +68,6 @@ impl Glue {
         self.timeout_ns = settings.expect_timeout_ns;
         self.port_first = u32::from(settings.port_first);
         self.port_last = u32::from(settings.port_last);
-        self.role = role as u32;
         self.template.session = s.id;
         self.template.near = s.real[role];
         self.template.far_real = s.real[other];
@@ -86,8 +87,9 @@ impl Glue {
         self.template._pad = 0;
         self.source.addr = s.real[role];
         self.source.domain = s.domain[role];
-        self.pending = s.expectation(0);
-        self.pending_role = u32::from(s.expect_role);
+        self.victim._pad = 0;
+        self.seen = s.seen;
+        self.domain = s.domain;
     }
 
     /// Counts the announcer's expectations anew if it has as many as it may
@@ -99,35 +101,12 @@ impl Glue {
         sources::recount(scratch, what::EXPECTATIONS);
     }
 
-    /// Writes back what is pending now.
+    /// Writes down why an announcement was refused, if one was.
     #[inline(always)]
     pub fn end(&self, s: &mut Session) {
-        s.expect_addr = self.pending.addr;
-        s.expect_port = self.pending.port;
-        s.expect_role = self.pending_role as u16;
         if self.refused != 0 {
             s.last_refusal = self.refused;
         }
-    }
-
-    /// Removes the pending expectation, if it is still this session's.
-    #[inline(always)]
-    pub fn withdraw(&mut self) {
-        if self.pending.port.0 == 0 {
-            return;
-        }
-        if let Some(found) = EXPECTATIONS.get_ptr(&self.pending) {
-            // SAFETY: a live map value, read before it is removed.
-            let owner = unsafe {
-                note(&mut self.removed, found);
-                (*found).session
-            };
-            if owner == self.template.session && EXPECTATIONS.remove(&self.pending).is_ok() {
-                sources::give(&self.removed, what::EXPECTATIONS);
-                count(Counter::ExpectationsWithdrawn);
-            }
-        }
-        self.pending.port = Port(0);
     }
 }
 
@@ -162,8 +141,8 @@ impl Environment for Surroundings<'_> {
     }
 
     #[inline(always)]
-    fn withdraw(&mut self) {
-        withdraw(self.glue);
+    fn withdraw(&mut self, role: usize, port: Port) {
+        withdraw(self.glue, role as u32, u32::from(port.0));
     }
 
     #[inline(always)]
@@ -181,8 +160,6 @@ fn expect(skb: *mut __sk_buff, glue: &mut Glue, kind: u32, near_port: u16, text_
     if is_denied(near_port) {
         return refuse(glue, Counter::RefusedPort as u32);
     }
-    // A later announcement takes the place of an earlier one.
-    withdraw(glue);
     glue.template.made_ns = learn::now();
     glue.template.kind = kind as u8;
     glue.template.near_port = Port::new(near_port);
@@ -209,8 +186,6 @@ fn try_ports(skb: *mut __sk_buff, glue: &mut Glue) -> u32 {
         }
         match attempt(glue) {
             MADE => {
-                glue.pending = glue.key;
-                glue.pending_role = glue.role;
                 count(Counter::ExpectationsMade);
                 return u32::from(glue.key.port.get());
             }
@@ -296,10 +271,26 @@ fn attempt(glue: &mut Glue) -> u32 {
 
 const EEXIST: i32 = 17;
 
-/// See [`Glue::withdraw`].
+/// Removes the expectation of the end `role` at `port` (network byte order), if
+/// it is still this session's.
 #[inline(never)]
-fn withdraw(glue: &mut Glue) {
-    glue.withdraw();
+fn withdraw(glue: &mut Glue, role: u32, port: u32) {
+    let role = role as usize & 1;
+    glue.victim.addr = glue.seen[role];
+    glue.victim.domain = glue.domain[1 - role];
+    glue.victim.port = Port(port as u16);
+    let Some(found) = EXPECTATIONS.get_ptr(&glue.victim) else {
+        return;
+    };
+    // SAFETY: a live map value, read before it is removed.
+    let owner = unsafe {
+        note(&mut glue.removed, found);
+        (*found).session
+    };
+    if owner == glue.template.session && EXPECTATIONS.remove(&glue.victim).is_ok() {
+        sources::give(&glue.removed, what::EXPECTATIONS);
+        count(Counter::ExpectationsWithdrawn);
+    }
 }
 
 /// Whether a socket of the gateway itself listens on the key's address and port.

@@ -56,24 +56,38 @@ pub fn drop_for(counter: Counter) -> i32 {
 /// A half's session, its role, and the session's id.
 type Known = (*mut Session, usize, u64);
 
-/// Locks the session of a half.
+/// It is locked.
+const LOCKED: u32 = 0;
+/// Another CPU has it.
+const BUSY: u32 = 1;
+/// It was removed, and another session has its place now.
+const GONE: u32 = 2;
+
+/// Locks the session `id`, if it can be had soon.
 ///
-/// `Ok(false)`: it is gone. `Err`: it can't be had just now.
-#[inline(always)]
-fn lock(known: Known) -> Result<bool, i32> {
-    let (session, _, id) = known;
+/// Other segments are sent again where it can't be had, or the next one makes
+/// up for them, but a RST is not: it waits longer. A function of its own,
+/// because the stack is short.
+#[inline(never)]
+fn lock(packet: Packet, session: *mut Session, id: u64) -> u32 {
     // SAFETY: live map value.
-    if !unsafe { sync::try_lock(&raw mut (*session).lock) } {
-        return Err(drop_for(Counter::DroppedLockBusy));
+    let lock = unsafe { &raw mut (*session).lock };
+    // Volatile, or the compiler reads it in the caller and keeps it there.
+    // SAFETY: this CPU's own memory; a live map value.
+    let locked = unsafe {
+        let flags = (&raw const packet.flags).read_volatile();
+        sync::try_lock(lock) || (flags & flag::RST != 0 && sync::try_lock_patiently(lock))
+    };
+    if !locked {
+        return BUSY;
     }
     // SAFETY: live map value.
-    if unsafe { (*session).id } != id {
-        // The element was removed, and another session has it now.
-        // SAFETY: live map value, locked above.
-        unsafe { sync::unlock(&raw mut (*session).lock) };
-        return Ok(false);
+    if unsafe { (*session).id } == id {
+        return LOCKED;
     }
-    Ok(true)
+    // SAFETY: live map value, locked above.
+    unsafe { sync::unlock(lock) };
+    GONE
 }
 
 /// The half whose key is `tuple`.
@@ -119,12 +133,13 @@ pub fn ingress(packet: Packet) -> i32 {
         learn::sight_midway(packet);
         return NOT_CONTROL;
     };
-    match lock(known) {
-        Ok(true) => {}
-        Ok(false) => return NOT_CONTROL,
-        Err(verdict) => return verdict,
+    let (session, role, id) = known;
+    match lock(packet, session, id) {
+        LOCKED => {}
+        GONE => return NOT_CONTROL,
+        _ if packet.flags & flag::RST != 0 => return reset_meanwhile(packet),
+        _ => return drop_for(Counter::DroppedLockBusy),
     }
-    let (session, role, _) = known;
     let verdict = match whose(packet, session, role as u32) {
         GO_ON => segment::handle(&packet, session, role),
         PASS => TC_ACT_UNSPEC,
@@ -221,6 +236,15 @@ fn wipe(packet: Packet) {
     }
 }
 
+/// A RST whose session another CPU keeps.
+#[inline(never)]
+fn reset_meanwhile(packet: Packet) -> i32 {
+    match half(&packet.tuple) {
+        Some((session, role, _)) => segment::reset_meanwhile(packet, session, role),
+        None => TC_ACT_UNSPEC,
+    }
+}
+
 /// SYN and SYN-ACK: noted for learning, and their MSS made smaller, because a
 /// text that was held back is added to the segment that follows it.
 #[inline(never)]
@@ -257,12 +281,14 @@ pub fn egress(packet: Packet) -> i32 {
     let Some(known) = half(&packet.tuple.reversed()) else {
         return TC_ACT_UNSPEC;
     };
-    match lock(known) {
-        Ok(true) => {}
-        Ok(false) => return TC_ACT_UNSPEC,
-        Err(verdict) => return verdict,
+    let (session, role, id) = known;
+    match lock(packet, session, id) {
+        LOCKED => {}
+        GONE => return TC_ACT_UNSPEC,
+        // Nobody looks at the acknowledgement of a RST (RFC 9293 section 3.10.7.4).
+        _ if packet.flags & flag::RST != 0 => return TC_ACT_UNSPEC,
+        _ => return drop_for(Counter::DroppedLockBusy),
     }
-    let (session, role, _) = known;
     let verdict = ack::handle(&packet, session, role);
     // SAFETY: live map value, locked above.
     unsafe { sync::unlock(&raw mut (*session).lock) };

@@ -13,13 +13,15 @@ use ftp_nat_common::{
     stream::{
         HALF_FIN,
         ingress::{OUTPUT_MAX, Segment},
-        position::bare_to_output,
+        position::{bare_to_output, reset_to_output},
     },
     tcp::flag,
 };
 
 use super::{
-    edit, outstanding, parse,
+    edit,
+    expect::Surroundings,
+    outstanding, parse,
     plan::{PLAN_DROP, PLAN_REBUILD, PLAN_RENUMBER},
 };
 use crate::{
@@ -51,6 +53,21 @@ pub fn handle(packet: &Packet, session: *mut Session, role: usize) -> i32 {
             TC_ACT_SHOT as i32
         }
     }
+}
+
+/// Handles a RST whose session another CPU keeps: it gets the number that it has
+/// by what can be read of the half just now. Where that is wrong far ignores the
+/// RST (RFC 5961), which is no worse than dropping it: nobody sends it again.
+#[inline(always)]
+pub fn reset_meanwhile(packet: Packet, session: *mut Session, role: usize) -> i32 {
+    // SAFETY: a live map value, which is only read; its numbers may change
+    // meanwhile, and any are as good as others to whom reads them.
+    let s = unsafe { &*session };
+    let edits = outstanding::of(s, role);
+    // SAFETY: a live map value, likewise.
+    let edits = edits.map(|e| unsafe { &*e });
+    let at = reset_to_output(&s.half[role & 1], edits, Seq(packet.seq));
+    edit::renumber(packet, at.0)
 }
 
 /// Tells the engine of the segment. `false`: the plan is made already.
@@ -96,6 +113,8 @@ fn conclude(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: 
     let s = unsafe { &mut *session };
     // SAFETY: this CPU's own memory.
     let glue = unsafe { &mut (*scratch).glue };
+    let skb = packet.skb;
+    s.pending.sweep(&mut Surroundings { skb, glue });
     glue.end(s);
     if glue.refused == Counter::RefusedTableFull as u32 + 1 {
         // Too late for this announcement; the next one finds room.
@@ -180,14 +199,15 @@ fn follow_interfaces(s: &mut Session) {
 #[inline(never)]
 fn withdraw_at_end(scratch: *mut Scratch, s: &mut Session) {
     let over = SESSION_RST | SESSION_FIN | SESSION_FIN_SERVER;
-    if s.flags & over == 0 || s.expect_port.0 == 0 {
+    if s.flags & over == 0 || s.pending.is_empty() {
         return;
     }
     // SAFETY: this CPU's own memory.
     let glue = unsafe { &mut (*scratch).glue };
     glue.begin(s, 0);
-    glue.withdraw();
-    glue.end(s);
+    let skb = core::ptr::null_mut();
+    s.pending.doom();
+    s.pending.sweep(&mut Surroundings { skb, glue });
 }
 
 /// Payload bytes that fit into a packet to the far host.

@@ -4,10 +4,11 @@
 use ftp_nat_common::{
     counter::Counter,
     pairing::{ANSWERED, Candidate, HANDSHAKE_MAX_AGE_NS, SYN},
+    session::{CLIENT, SERVER},
     tcp::flag,
 };
 
-use super::{now, pair, session};
+use super::{now, pair, pickup::ends_line, session};
 use crate::{
     data::stack,
     log,
@@ -41,6 +42,7 @@ pub fn syn(packet: Packet) -> u32 {
     candidate.server_next = 0;
     candidate.client_ack = 0;
     candidate.state = SYN;
+    candidate.ends_line = [u32::from(ends_line(packet)), 0];
     if !is_watched(packet.tuple.dport) {
         learn_port(packet.tuple.dport);
     }
@@ -84,6 +86,7 @@ pub fn syn_ack(packet: Packet) {
     }
     candidate.at_ns = now();
     candidate.state = ANSWERED;
+    answer_line_ends(candidate, packet);
     candidate.client_next = packet.ack;
     candidate.server_isn = packet.seq;
     candidate.server_next = packet.seq.wrapping_add(1 + packet.payload_len());
@@ -92,6 +95,16 @@ pub fn syn_ack(packet: Packet) {
         return;
     }
     let _ = CANDIDATES.insert(&candidate.before, &*candidate, REPLACE);
+}
+
+/// Notes where the SYN-ACK leaves the lines: what it doesn't acknowledge of the
+/// SYN's data comes again.
+#[inline(always)]
+pub(super) fn answer_line_ends(candidate: &mut Candidate, packet: &Packet) {
+    if packet.ack != candidate.client_next {
+        candidate.ends_line[CLIENT] = 0;
+    }
+    candidate.ends_line[SERVER] = u32::from(ends_line(packet));
 }
 
 /// Whether there is a session of this very handshake. One of another handshake

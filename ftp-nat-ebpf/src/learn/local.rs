@@ -8,7 +8,11 @@ use ftp_nat_common::{
     tcp::{clamped_mss, flag, option},
 };
 
-use super::{handshake::is_made, now};
+use super::{
+    handshake::{answer_line_ends, is_made},
+    now,
+    pickup::ends_line,
+};
 use crate::{
     maps::{CANDIDATES, REPLACE, SIGHTINGS, is_watched, scratch, settings},
     options,
@@ -58,6 +62,7 @@ fn syn(packet: Packet) -> u32 {
     candidate.server_next = 0;
     candidate.client_ack = 0;
     candidate.state = SYN;
+    candidate.ends_line = [u32::from(ends_line(&packet)), 0];
     *key = packet.tuple.reversed();
     u32::from(CANDIDATES.insert(&*key, &*candidate, REPLACE).is_ok())
 }
@@ -112,6 +117,7 @@ fn syn_ack(packet: Packet) -> u32 {
     candidate.server_ifindex = 0;
     candidate.client_isn = key.seq;
     candidate.client_ack = 0;
+    candidate.ends_line = [0; 2];
     answer(packet);
     1
 }
@@ -124,6 +130,7 @@ fn answer(packet: Packet) {
     let candidate = unsafe { &mut (*scratch).candidate };
     candidate.at_ns = now();
     candidate.state = ANSWERED;
+    answer_line_ends(candidate, &packet);
     candidate.client_next = packet.ack;
     candidate.server_isn = packet.seq;
     candidate.server_next = packet.seq.wrapping_add(1 + packet.payload_len());

@@ -77,6 +77,7 @@ pub fn at_egress(packet: Packet) {
     } else {
         MIDWAY
     };
+    candidate.ends_line = [0; 2];
     if !is_watched(packet.tuple.dport) {
         learn_port(packet.tuple.dport);
     }

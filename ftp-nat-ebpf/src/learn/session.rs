@@ -42,10 +42,10 @@ pub fn from_handshake(candidate: &Candidate) -> Option<u64> {
     start(&mut session.half[SERVER], Seq(server));
     // Data in a SYN (RFC 7413) that the server took went by unparsed.
     if client != candidate.client_isn.wrapping_add(1) {
-        session.line[CLIENT] = Line::mid_stream();
+        session.line[CLIENT] = unseen(candidate.ends_line[CLIENT] != 0);
     }
     if server != candidate.server_isn.wrapping_add(1) {
-        session.line[SERVER] = Line::mid_stream();
+        session.line[SERVER] = unseen(candidate.ends_line[SERVER] != 0);
     }
     Some(id)
 }

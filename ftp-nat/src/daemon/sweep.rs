@@ -180,7 +180,8 @@ fn remove_connection(maps: &Maps, keys: [Tuple; 2], now_ns: u64) -> Result<bool>
 #[cfg(test)]
 pub(super) mod tests {
     use ftp_nat_common::{
-        addr::{Addr, Port},
+        addr::{Addr, Port, Tuple},
+        line::Requests,
         session::{SESSION_FIN, SESSION_FIN_SERVER, SESSION_TRUSTED},
         stream::Edits,
         translation::{FLOW_ESTABLISHED, Flow, SECOND},
@@ -251,8 +252,9 @@ pub(super) mod tests {
         let maps = Maps::in_memory(&[]);
         for (id, owner) in [(1, 1), (2, 9)] {
             let mut session = add_session(&maps, id, 25 * 3600, 0);
-            session.expect_addr = Addr::from_v4([192, 0, 2, 9]);
-            session.expect_port = Port::new(5000 + id as u16);
+            session.seen[CLIENT] = Addr::from_v4([192, 0, 2, 9]);
+            let port = Port::new(5000 + id as u16);
+            session.pending.add(CLIENT, port, &Requests::default());
             maps.sessions.set(&id, &session).unwrap();
             let expectation = Expectation {
                 session: owner,

@@ -1,6 +1,9 @@
 //! What opens a pinhole, for whom, and how often.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    io::Read as _,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use anyhow::{Result, ensure};
 use ftp_nat_tests::lab::{
@@ -126,6 +129,39 @@ fn a_pinhole_is_for_the_sessions_server_only() -> Result<()> {
         from.ip() == session.server.ip(),
         "it seems to come from {from}"
     );
+    Ok(())
+}
+
+/// Two transfers asked for in one segment: the second announcement comes by
+/// before the server has connected for the first.
+#[test]
+fn pipelined_announcements_all_come_true() -> Result<()> {
+    let mut session = Session::behind_masquerade()?;
+    let control = &mut session.control;
+    let mut all = Vec::new();
+    for n in 0..4 {
+        let file = session
+            .server
+            .publish(&format!("file{n}"), format!("the text of file {n}"))?;
+        all.push((file, control.listen(1024 + n)?));
+    }
+    let said: Vec<String> = (0..4)
+        .map(|n| format!("PORT 10,10,0,1,4,{n}\r\nRETR file{n}"))
+        .collect();
+    control.send(&said.join("\r\n"))?;
+    for (file, listener) in &all {
+        control.expect_reply(200)?;
+        control.expect_reply(150)?;
+        let (mut data, _) = accept(listener)?;
+        let mut got = Vec::new();
+        data.read_to_end(&mut got)?;
+        drop(data);
+        file.verify(&got)?;
+        control.expect_reply(226)?;
+    }
+    let counter = |name| session.ftp_nat.counter(name);
+    ensure!(counter("expectations_used")? == 4);
+    ensure!(counter("expectations_withdrawn")? == 0);
     Ok(())
 }
 

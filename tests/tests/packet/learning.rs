@@ -253,3 +253,47 @@ fn a_port_that_is_not_watched_is_not_looked_at() {
     let sightings = bench.entries::<PairingKey, Sighting>(map::SIGHTINGS);
     assert!(sightings.is_empty());
 }
+
+/// TCP Fast Open (RFC 7413): what the SYN and the SYN-ACK have passes as it is,
+/// and the next line is read.
+#[test]
+fn data_in_the_handshake_passes_and_the_next_line_is_read() {
+    const LINE: &str = "PORT 10,10,0,1,30,4\r\n";
+    let mut bench = Bench::new();
+    // What the SYN has, how much of it the server takes, what its SYN-ACK has,
+    // what comes before the announcement.
+    for (first, taken, greeting, then) in [
+        ("USER lab\r\n", 10, "", ""),
+        ("USER lab\r\n", 10, "220 Ready\r\n", ""),
+        ("USER lab\r\nNO", 12, "220 Re", "OP\r\n"),
+        ("USER lab\r\n", 4, "", " lab\r\n"),
+        ("USER lab\r\n", 0, "", "USER lab\r\n"),
+    ] {
+        bench.clear();
+        let mut c = Connection::masqueraded(Family::V4, GATEWAY);
+        let syn = c.syn().payload(first);
+        let next = c.client_isn.wrapping_add(1 + taken);
+        let syn_ack = c.syn_ack().ack(next).payload(greeting);
+        play(
+            &mut bench,
+            [
+                row(first, c.client_hooks().0, syn.clone()),
+                row(first, c.client_hooks().1, c.to_server(&syn)),
+                row(first, c.server_hooks().0, syn_ack.clone()),
+                row(first, c.server_hooks().1, c.to_client(&syn_ack)).counts(&[C::SessionsLearned]),
+            ],
+        );
+        c.client_next = next;
+        c.server_next = c.server_next.wrapping_add(greeting.len() as u32);
+        if !greeting.ends_with('\n') {
+            c.server_says(&mut bench, "220 Ready\r\n");
+        }
+        c.client_says(&mut bench, then);
+        c.server_says(&mut bench, "230 Ok\r\n");
+        bench.only_port(7684);
+        let said = c.client_says(&mut bench, LINE);
+        assert_eq!(said.payload(), b"PORT 61,144,1,2,30,4\r\n", "{first}");
+        let said = c.client_says(&mut bench, "NOOP\r\n");
+        assert_eq!(said.seq(), c.client_next.wrapping_sub(5), "{first}");
+    }
+}

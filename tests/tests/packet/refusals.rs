@@ -372,3 +372,65 @@ fn a_refused_or_superseded_announcement_is_withdrawn() {
         assert_eq!(bench.count(C::ExpectationsWithdrawn), 1);
     }
 }
+
+#[test]
+fn an_announcement_in_use_outlives_the_next_one() {
+    let mut bench = Bench::new();
+    let mut c = Connection::masqueraded(Family::V4, GATEWAY);
+    c.establish(&mut bench);
+    // All in one segment, before the server has done anything.
+    c.client_says(
+        &mut bench,
+        "PORT 10,10,0,1,30,1\r\nRETR a\r\nPORT 10,10,0,1,30,2\r\nPORT 10,10,0,1,30,3\r\nRETR b\r\n",
+    );
+    let ports = |bench: &Bench| {
+        let all = bench.expectations();
+        let mut ports: Vec<_> = all.iter().map(|e| e.1.near_port.get() - 7680).collect();
+        ports.sort_unstable();
+        ports
+    };
+    assert_eq!(ports(&bench), [1, 3]);
+    // 200 and 226 to the first, 200 to the second, 500 to the third.
+    c.server_says(&mut bench, "200 Ok\r\n226 Done\r\n200 Ok\r\n");
+    assert_eq!(ports(&bench), [1, 3]);
+    c.server_says(&mut bench, "500 No\r\n");
+    assert_eq!(ports(&bench), [0u16; 0]);
+    assert_eq!(bench.count(C::ExpectationsWithdrawn), 3);
+    // Every one of them is withdrawn at the end.
+    for end in ["ABOR\r\n", "QUIT\r\n"] {
+        c.client_says(
+            &mut bench,
+            "PORT 10,10,0,1,30,1\r\nRETR a\r\nPORT 10,10,0,1,30,2\r\nRETR b\r\n",
+        );
+        assert_eq!(ports(&bench), [1, 2]);
+        c.client_says(&mut bench, end);
+        assert_eq!(ports(&bench), [0u16; 0], "{end}");
+    }
+}
+
+#[test]
+fn a_session_goes_on_behind_rein() {
+    let mut bench = Bench::new();
+    let mut c = Connection::published(Family::V4, GATEWAY);
+    c.establish(&mut bench);
+    // Said at once, so that nothing is known of the server's answers.
+    c.client_says(&mut bench, "EPSV ALL\r\nREIN\r\nPASV\r\n");
+    c.server_says(&mut bench, "200 Ok\r\n120 Wait\r\n220 Ready\r\n");
+    c.server_says(&mut bench, "227 (10,10,0,5,30,4)\r\n");
+    assert_eq!(bench.expectations().len(), 1);
+    assert_eq!(bench.count(C::Rewrites), 1);
+}
+
+#[test]
+fn a_227_is_matched_behind_hundreds_of_other_requests() {
+    let mut bench = Bench::new();
+    let mut c = Connection::published(Family::V4, GATEWAY);
+    c.establish(&mut bench);
+    c.client_says(&mut bench, "PASV\r\n");
+    for _ in 0..3 {
+        c.client_says(&mut bench, "NOOP\r\n".repeat(150));
+    }
+    c.server_says(&mut bench, "227 (10,10,0,5,30,4)\r\n");
+    assert_eq!(bench.expectations().len(), 1);
+    assert_eq!(bench.count(C::Rewrites), 1);
+}

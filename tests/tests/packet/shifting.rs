@@ -278,3 +278,30 @@ fn both_halves_shift_by_themselves() {
         ],
     );
 }
+
+/// A RST is never sent again: it passes though another CPU has the session.
+#[test]
+fn a_reset_does_not_wait_for_the_lock_for_ever() {
+    let mut s = shifted();
+    let mut locked = s.bench.session();
+    locked.lock = 1;
+    s.bench.enter(&locked);
+    let (ingress, egress) = (s.ingress(), s.egress());
+    let by_one = |p: &Packet| p.clone().seq(p.seq.wrapping_add(1));
+    let reset = s.client(21).flags(flag::RST);
+    let data = s.client(21).payload("NOOP\r\n");
+    let to_client = s.to_client(22).flags(flag::RST | flag::ACK);
+    let ack = s.to_client(22);
+    let busy = [C::DroppedLockBusy];
+    play(
+        &mut s.bench,
+        [
+            row("data comes again", ingress, data).drops().counts(&busy),
+            row("an ack is followed by others", egress, ack)
+                .drops()
+                .counts(&busy),
+            row("RST", ingress, reset.clone()).becomes(by_one(&reset)),
+            row("RST to the client", egress, to_client),
+        ],
+    );
+}

@@ -8,6 +8,7 @@ use crate::{
     hosts::{CLIENT, Family, GATEWAY, SERVER},
     packet::{Packet, frame, ipv4, ipv6},
     rng::Rng,
+    table::{play, row},
 };
 
 const HOOKS: [At; 4] = [At::FromInside, At::ToOutside, At::FromOutside, At::ToInside];
@@ -200,4 +201,28 @@ fn garbage() {
     let counted: u64 = reasons.iter().map(|c| bench.count(*c)).sum();
     assert_eq!(counted, dropped, "every drop has a name");
     assert_eq!(bench.count(C::DroppedLockBusy), 0, "a lock was kept");
+}
+
+/// Where no NAT is in between only a pinhole is opened: however the address was
+/// written, it goes out as it came.
+#[test]
+fn near_s_own_spelling_stays_where_there_is_no_nat() {
+    let mut bench = Bench::new();
+    for line in [
+        "PORT 010,010,000,001,030,004\r\n",
+        "port  10,10,0,1,30,4 \r\n",
+        "PORT\t10,10,0,1,030,4\n",
+        "EPRT !1!010.10.0.1!07684!\r\n",
+    ] {
+        bench.clear();
+        let mut c = Connection::routed(Family::V4);
+        c.establish(&mut bench);
+        let sent = c.client_packet().payload(line);
+        let counts = [C::ExpectationsMade, C::PinholesOnly];
+        play(
+            &mut bench,
+            [row(line, c.client_hooks().0, sent).counts(&counts)],
+        );
+        assert_eq!(bench.session().half[0].shift(), 0);
+    }
 }

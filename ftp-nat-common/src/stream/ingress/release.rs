@@ -2,6 +2,7 @@
 
 use super::{Run, run::RUN_CHANGED};
 use crate::{
+    addr::Port,
     counter::Counter,
     line::text::{ANY_LENGTH, PREFIX_ENOUGH, TEXT_MAX, Text},
     session::Session,
@@ -91,10 +92,14 @@ fn announce(run: &mut Run, session: &mut Session, kind: Kind, env: &mut impl Env
     } else {
         old_len.saturating_sub(u32::from(half.telnet_len) + prefix + run.text.len) as usize
     };
+    session.pending.supersede(&session.requests, env);
     let Some(port) = env.expect(kind, said.port, fit) else {
         session.refusals += 1;
         return false;
     };
+    session
+        .pending
+        .add(role, Port::new(port), &session.requests);
     session.announcements += 1;
     session.last_kind = kind as u32;
     if is_as_seen(session, role, said.port ^ port) {

@@ -101,13 +101,7 @@ pub(super) fn take(
         }
     }
     if fed.ended {
-        line_ended(
-            &mut session.flags,
-            &mut session.requests,
-            &mut session.line[role],
-            role,
-            env,
-        );
+        line_ended(session, role, env);
         if session.flags & SESSION_ENCRYPTED != 0 {
             session.line[CLIENT].enter_tls();
             session.line[SERVER].enter_tls();

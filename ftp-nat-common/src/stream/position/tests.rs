@@ -138,9 +138,38 @@ fn m3_sack_edges_never_claim_a_part_of_an_edit_or_of_the_hold() {
     // Beyond what was sent in order only where nothing is held.
     half.held_len = 0;
     half.in_nxt = at(50);
+    half.flags |= HALF_FROZEN;
+    half.frozen = at(70);
     each(&[(60, 60)], |s| {
         sack_edge_to_input(&half, Some(&edits), s, false)
     });
+}
+
+#[test]
+fn m3_beyond_what_was_sent_only_what_overtook_is_reported() {
+    let mut half = Half::starting_at(at(100));
+    half.out_nxt = at(103);
+    let block = |half: &Half, start, end| {
+        let edge = |n, is_start| sack_edge_to_input(half, None, at(n), is_start);
+        let (start, end) = (edge(start, true), edge(end, false));
+        start.before(end).then_some((start, end))
+    };
+    let told = |start, end| Some((at(start), at(end)));
+    assert_eq!(block(&half, 113, 123), None, "nothing was sent there");
+    assert_eq!(block(&half, 93, 123), told(90, 100));
+    half.flags |= HALF_FROZEN;
+    half.frozen = at(120);
+    assert_eq!(block(&half, 113, 123), told(110, 120));
+    assert_eq!(block(&half, 113, 143), told(110, 120));
+    assert_eq!(block(&half, 123, 143), None);
+    half.frozen = at(90);
+    assert_eq!(
+        block(&half, 113, 123),
+        None,
+        "that has been overtaken again"
+    );
+    half.flags = HALF_UNSYNCED;
+    assert_eq!(block(&half, 113, 143), told(110, 140));
 }
 
 #[test]

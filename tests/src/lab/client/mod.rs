@@ -1,6 +1,7 @@
 //! Real FTP clients.
 
 mod curl;
+mod dialogue;
 mod ftplib;
 mod lftp;
 mod terminal;

@@ -26,6 +26,8 @@ pub struct Socket {
     pub nagle: bool,
     /// Connects from this address and port.
     pub from: Option<SocketAddr>,
+    /// `TCP_FASTOPEN_CONNECT`: what is written first goes into the SYN.
+    pub fast_open: bool,
 }
 
 impl Socket {
@@ -62,6 +64,24 @@ impl Socket {
         }
         if let Some(bytes) = self.receive_buffer {
             setsockopt(fd, sockopt::RcvBuf, &bytes)?;
+        }
+        if self.fast_open {
+            let on: libc::c_int = 1;
+            // SAFETY: the pointer is to a live int of the size given.
+            let done = unsafe {
+                libc::setsockopt(
+                    fd.as_raw_fd(),
+                    libc::IPPROTO_TCP,
+                    libc::TCP_FASTOPEN_CONNECT,
+                    (&raw const on).cast(),
+                    size_of_val(&on) as libc::socklen_t,
+                )
+            };
+            ensure!(
+                done == 0,
+                "TCP_FASTOPEN_CONNECT: {}",
+                std::io::Error::last_os_error()
+            );
         }
         Ok(())
     }

@@ -10,14 +10,20 @@
 //! | [`odd_lines`] | lines that no client should send |
 //! | [`both_ways`] | shifts in both directions at once |
 //! | [`windows`] | keep-alives and zero windows |
+//! | [`fast_open`] | data in the SYN |
+//! | [`tls`] | the dialogue goes into TLS and out of it |
+//! | [`restarted`] | the dialogue begins again (REIN) |
 
 mod both_ways;
 mod bursts;
+mod fast_open;
 mod loss;
 mod odd_lines;
 mod reference;
+mod restarted;
 mod segment_sizes;
 mod splits;
+mod tls;
 mod typing;
 mod windows;
 mod wire;
