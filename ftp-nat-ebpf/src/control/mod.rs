@@ -42,7 +42,7 @@ use crate::{
     learn,
     maps::{CANDIDATES, CHUNK, HALVES, SESSIONS, SIDE_UNKNOWN, count, is_watched, scratch, side},
     options,
-    packet::{Packet, bounded},
+    packet::{Packet, bounded_from_one},
     sync,
 };
 
@@ -224,15 +224,13 @@ fn wipe(packet: Packet) {
     unsafe {
         bpf_skb_load_bytes(packet.skb.cast(), NOWHERE, chunk.cast(), CHUNK as u32);
         let len = packet.payload_len() + TEXT_MAX as u32;
-        let len = bounded(len.min(OUTPUT_MAX as u32 - 1), OUTPUT_MAX as u32 - 1);
-        if len != 0 {
-            bpf_skb_load_bytes(
-                packet.skb.cast(),
-                NOWHERE,
-                (&raw mut (*run).out).cast(),
-                len,
-            );
-        }
+        let len = bounded_from_one(len.min(OUTPUT_MAX as u32), OUTPUT_MAX as u32 - 1);
+        bpf_skb_load_bytes(
+            packet.skb.cast(),
+            NOWHERE,
+            (&raw mut (*run).out).cast(),
+            len,
+        );
     }
 }
 
