@@ -135,11 +135,8 @@ pub struct Settings {
     pub port_first: u16,
     /// See `port_first`.
     pub port_last: u16,
-    /// The first and the last port that an encrypted session's own client may
-    /// reach at its own server, host byte order; both 0: none.
-    pub ftps_first: u16,
-    /// See `ftps_first`.
-    pub ftps_last: u16,
+    /// Zero.
+    pub _pad: u32,
     /// What is written into `skb->mark` of data packets that the stack is to
     /// let by: `(mark & !mark_mask) | mark`.
     pub mark: u32,

@@ -23,7 +23,7 @@ use ftp_nat_common::{
     translation::SECOND,
 };
 
-use self::{denied::DeniedPorts, mark::Mark, range::PortRange, timeout::ExpectTimeout};
+use self::{denied::DeniedPorts, mark::Mark, timeout::ExpectTimeout};
 
 /// How new data connections are forwarded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,8 +50,6 @@ pub struct Policy {
     pub max_pending_per_source: u32,
     /// The mark of data packets that the stack forwards.
     pub mark: Mark,
-    /// The ports that a client of an encrypted session may reach at its server.
-    pub ftps_passive_range: Option<PortRange>,
     /// How new data connections are forwarded.
     pub data_path: DataPath,
 }
@@ -65,7 +63,6 @@ impl Default for Policy {
             max_sessions_per_source: SESSIONS_PER_SOURCE,
             max_pending_per_source: EXPECTATIONS_PER_SOURCE,
             mark: Mark::default(),
-            ftps_passive_range: None,
             data_path: DataPath::Redirect,
         }
     }
@@ -80,8 +77,7 @@ pub const fn default_settings() -> Settings {
         expect_timeout_ns: EXPECT_TIMEOUT_SECS * SECOND,
         port_first: PORT_FIRST,
         port_last: PORT_LAST,
-        ftps_first: 0,
-        ftps_last: 0,
+        _pad: 0,
         mark: MARK,
         mark_mask: MARK,
         max_sessions_per_source: SESSIONS_PER_SOURCE,
@@ -102,12 +98,9 @@ impl Policy {
         }
         // A connection stays on the path that it began on.
         flags |= former.map_or(0, |former| former.flags) & SETTING_STACK_FLOWS;
-        let ftps = self.ftps_passive_range.map_or((0, 0), PortRange::ends);
         Settings {
             flags,
             expect_timeout_ns: self.expect_timeout.seconds() * SECOND,
-            ftps_first: ftps.0,
-            ftps_last: ftps.1,
             mark: self.mark.value(),
             mark_mask: self.mark.mask(),
             max_sessions_per_source: self.max_sessions_per_source,
@@ -137,14 +130,11 @@ mod tests {
             max_sessions_per_source: 7,
             max_pending_per_source: 8,
             mark: "0x10/0xf0".parse().unwrap(),
-            ftps_passive_range: Some("50000-50009".parse().unwrap()),
             data_path: DataPath::Stack,
         };
         let expected = Settings {
             flags: SETTING_STACK | SETTING_STACK_FLOWS,
             expect_timeout_ns: 90 * SECOND,
-            ftps_first: 50_000,
-            ftps_last: 50_009,
             mark: 0x10,
             mark_mask: 0xf0,
             max_sessions_per_source: 7,

@@ -86,7 +86,6 @@ fn what_can_not_be_is_refused_and_nothing_is_loaded() -> Result<()> {
         ("--expect-timeout", "29", "RFC 6384"),
         ("--deny-ports", "6000-5000", "6000-5000"),
         ("--mark", "3/1", "mask"),
-        ("--ftps-passive-range", "80-90", "1024"),
         ("--max-transfers", "0", "0"),
     ] {
         let refused = lab.ftp_nat().arg(option).arg(value).refused()?;

@@ -193,7 +193,7 @@ mod tests {
             "--lan c --no-hairpin --deny-ports 2000-2009,4000 --expect-timeout 30 \
              --max-sessions 4 --max-expectations 2 --max-transfers 3 --mark 0x2/0x6 \
              --max-sessions-per-source 5 --max-pending-per-source 6 \
-             --ftps-passive-range 50000-50099 --data-path stack",
+             --data-path stack",
         )
         .unwrap();
         let policy = &config.policy;
@@ -203,8 +203,6 @@ mod tests {
         assert_eq!(policy.mark.to_string(), "0x2/0x6");
         assert_eq!(policy.max_sessions_per_source, 5);
         assert_eq!(policy.max_pending_per_source, 6);
-        let range = policy.ftps_passive_range.map(|range| range.ends());
-        assert_eq!(range, Some((50_000, 50_099)));
         assert_eq!(policy.data_path, DataPath::Stack);
         let sizes = config.sizes.or_default();
         assert_eq!(
@@ -241,7 +239,6 @@ mod tests {
             ("--wan a --max-transfers 1048577", "1048577"),
             ("--wan a --max-sessions-per-source 0", "0"),
             ("--wan a --mark 3/1", "mask"),
-            ("--wan a --ftps-passive-range 1023-2000", "1024"),
             ("--wan a --data-path fast", "fast"),
         ] {
             let error = parse(words).unwrap_err();

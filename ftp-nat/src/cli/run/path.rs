@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::policy::{DataPath, Policy, mark::Mark, range::PortRange};
+use crate::policy::{DataPath, Policy, mark::Mark};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data connections")]
@@ -17,15 +17,6 @@ pub(super) struct Options {
     /// one, those of VALUE. 0 marks nothing.
     #[arg(long, value_name = "VALUE[/MASK]", default_value_t)]
     mark: Mark,
-    /// Ports of the server that a client may reach while their control
-    /// connection is encrypted [default: none].
-    ///
-    /// After AUTH TLS no announcement can be read. With this, the client of such
-    /// a session, and nobody else, may connect to these ports of its own server;
-    /// they are translated one to one. Configure the server to use the same
-    /// range, and only where this is wanted: 1024 or above.
-    #[arg(long, value_name = "FIRST-LAST")]
-    ftps_passive_range: Option<PortRange>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -45,6 +36,5 @@ impl Options {
             Choice::Stack => DataPath::Stack,
         };
         policy.mark = self.mark;
-        policy.ftps_passive_range = self.ftps_passive_range;
     }
 }
