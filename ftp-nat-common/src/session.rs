@@ -66,6 +66,9 @@ pub struct Session {
     /// What the ends' announcements tell the other end: as `seen`, or what
     /// `--advertise` says where another NAT stands before the other end.
     pub told: [Addr; 2],
+    /// Ethernet destination and source of what was last sent to the ends: how
+    /// data connections reach them where no route is found. All 0: not known.
+    pub link: [[u8; 12]; 2],
     /// The ends' own ports.
     pub real_port: [Port; 2],
     /// The ends' ports as the other end sees them.
@@ -101,7 +104,7 @@ pub struct Session {
     pub half: [Half; 2],
 }
 
-const _: () = assert!(size_of::<Session>() == 720);
+const _: () = assert!(size_of::<Session>() == 744);
 
 /// Views are exact inverses and the handshake is complete: may open pinholes.
 /// All sessions that the kernel side makes are trusted from the start.

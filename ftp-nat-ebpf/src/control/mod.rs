@@ -42,7 +42,7 @@ use crate::{
     learn,
     maps::{CANDIDATES, CHUNK, HALVES, SESSIONS, SIDE_UNKNOWN, count, is_watched, scratch, side},
     options,
-    packet::{Packet, bounded_from_one},
+    packet::{Packet, bounded_from_one, l2_len, load},
     sync,
 };
 
@@ -286,6 +286,12 @@ pub fn egress(packet: Packet) -> i32 {
         // Nobody looks at the acknowledgement of a RST (RFC 9293 section 3.10.7.4).
         _ if packet.flags & flag::RST != 0 => return TC_ACT_UNSPEC,
         _ => return drop_for(Counter::DroppedLockBusy),
+    }
+    if l2_len() != 0
+        && let Some(link) = load::<[u8; 12]>(packet.skb, 0)
+    {
+        // SAFETY: live map value, locked above.
+        unsafe { (*session).link[role & 1] = link };
     }
     let verdict = ack::handle(&packet, session, role);
     // SAFETY: live map value, locked above.

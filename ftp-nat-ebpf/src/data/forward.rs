@@ -13,13 +13,13 @@ use ftp_nat_common::{
     csum,
     layout::INTERFACE_BARE,
     tcp::flag,
-    translation::Flow,
+    translation::{FLOW_FORWARD, Flow},
 };
 
 use super::flow;
 use crate::{
     icmp::answer,
-    maps::{INTERFACES, count, scratch},
+    maps::{INTERFACES, SESSIONS, count, scratch},
     options,
     packet::{Packet, l2_len, protocol, store, tcp, v4, v6},
     sums::{addresses_sum, ports_sum},
@@ -44,11 +44,14 @@ pub struct Route {
 }
 const _: () = assert!(size_of::<Route>() == 64);
 
+/// The frame's addresses are known; see [`like_control`].
+const AF_UNSPEC: u8 = 0;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const LOOKUP_OUTPUT: u32 = aya_ebpf::bindings::BPF_FIB_LOOKUP_OUTPUT;
 const FOUND: i64 = aya_ebpf::bindings::BPF_FIB_LKUP_RET_SUCCESS as i64;
 const NO_NEIGHBOUR: i64 = aya_ebpf::bindings::BPF_FIB_LKUP_RET_NO_NEIGH as i64;
+const NOT_FOUND: i64 = aya_ebpf::bindings::BPF_FIB_LKUP_RET_NOT_FWDED as i64;
 const TOO_BIG: i64 = aya_ebpf::bindings::BPF_FIB_LKUP_RET_FRAG_NEEDED as i64;
 
 /// Whether [`Route::find`] found a way: the neighbour may have to be asked.
@@ -111,7 +114,11 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
     }
     let to = flow.to;
     route.set(flow.out_ifindex, protocol::TCP, wire_len(packet));
-    match route.find(packet.skb, &to.src, &to.dst) {
+    let found = match route.find(packet.skb, &to.src, &to.dst) {
+        found @ (FOUND | NO_NEIGHBOUR | TOO_BIG) => found,
+        _ => like_control(*packet, flow, route),
+    };
+    match found {
         FOUND | NO_NEIGHBOUR => {}
         TOO_BIG => {
             count(Counter::DataTooBig);
@@ -136,6 +143,43 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
         return TC_ACT_SHOT as i32;
     }
     redirect(packet.skb, route, flow.out_ifindex)
+}
+
+/// No route was found. Rules for marks, ports or incoming interfaces may have
+/// chosen another table for the control connection: its next hop is taken.
+#[inline(never)]
+fn like_control(packet: Packet, flow: &Flow, route: &mut Route) -> i64 {
+    let packet = &packet;
+    // No neighbour has to be asked.
+    route.family = AF_UNSPEC;
+    if !is_bare(flow.out_ifindex) {
+        let to_near = flow.flags & FLOW_FORWARD != 0;
+        let end = usize::from(flow.role & 1) ^ usize::from(!to_near);
+        let Some(session) = SESSIONS.get_ptr(flow.session) else {
+            return NOT_FOUND;
+        };
+        // SAFETY: a live map value.
+        let session = unsafe { &*session };
+        let link = session.link[end & 1];
+        let same =
+            session.ifindex[end & 1] == flow.out_ifindex && session.real[end & 1] == flow.to.dst;
+        if !same || link == [0; 12] {
+            return NOT_FOUND;
+        }
+        let [a, b, c, d, e, f, source @ ..] = link;
+        route.dmac = [a, b, c, d, e, f];
+        route.smac = source;
+    }
+    let mut len = u32::from(wire_len(packet));
+    // SAFETY: the helper takes the length of a packet, and gives the MTU.
+    let fits =
+        unsafe { bpf_check_mtu(packet.skb.cast(), flow.out_ifindex, &raw mut len, 0, 0) } == 0;
+    if fits {
+        FOUND
+    } else {
+        route.total_len = len as u16;
+        TOO_BIG
+    }
 }
 
 /// The bytes of one IP packet on the wire; of a merged one, of each of its parts.
@@ -223,6 +267,16 @@ pub fn redirect(skb: *mut __sk_buff, route: &Route, ifindex: u32) -> i32 {
         } else if l2_len() == 0 && bpf_skb_change_head(skb.cast(), ETHERNET, 0) != 0 {
             // Where a packet has no room for the header, its neighbour has no place.
             i64::from(TC_ACT_SHOT)
+        } else if route.family == AF_UNSPEC {
+            let ethertype = (*skb).protocol as u16;
+            if store(skb, 0, &route.dmac)
+                && store(skb, 6, &route.smac)
+                && store(skb, 12, &ethertype)
+            {
+                bpf_redirect(ifindex, 0)
+            } else {
+                i64::from(TC_ACT_SHOT)
+            }
         } else {
             let mut next_hop = bpf_redir_neigh {
                 nh_family: u32::from(route.family),

@@ -61,7 +61,7 @@ const PAIRS: [(ServerKind, Client); 2] = [
 ];
 
 /// A port that nobody announces; the announcer listens at it.
-const UNANNOUNCED: u16 = 33_333;
+pub const UNANNOUNCED: u16 = 33_333;
 
 impl<'a> Exchange<'a> {
     /// To a server that is dialled at its own address and port 21.

@@ -1,12 +1,12 @@
 //! Two ways out: a data connection has the address and the interface of its
 //! control connection, whatever the policy is made of.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::{Result, ensure};
 use ftp_nat_tests::lab::{Host, Mode, Site, capture::Trace, topologies::rules};
 
-use super::exchange::{Exchange, Probes};
+use super::exchange::{Exchange, Probes, UNANNOUNCED};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 9);
 const FIRST: Ipv4Addr = Ipv4Addr::new(61, 144, 1, 2);
@@ -119,7 +119,11 @@ fn only_by(own: &Trace, other: &Trace, public: IpAddr) -> Result<()> {
         packets.count()
     };
     ensure!(count(own) > 100, "{public}: {} packets", count(own));
-    let stray = other.tcp().map(|(_, t)| (t.src, t.dst)).next();
+    let probe = |at: &SocketAddr| at.port() == UNANNOUNCED;
+    let stray = other
+        .tcp()
+        .map(|(_, t)| (t.src, t.dst))
+        .find(|(src, dst)| !probe(src) && !probe(dst));
     ensure!(stray.is_none(), "{public} used the other way: {stray:?}");
     Ok(())
 }
