@@ -34,6 +34,24 @@ fn pseudo_header(ip: &Ip<'_>) -> Vec<u8> {
     bytes
 }
 
+/// An ICMP message as it would leave. If it was made out of the packet that it
+/// is about, a checksum that was left to the hardware is the quoted TCP packet's,
+/// and is put in there: over all that follows the quoted IP header.
+fn on_wire(packet: &Packet, ip: &Ip<'_>) -> Vec<u8> {
+    let mut message = ip.payload.to_vec();
+    let quote = message.get(8).copied().unwrap_or_default();
+    let tcp = 8 + if quote >> 4 == 4 {
+        usize::from(quote & 15) * 4
+    } else {
+        40
+    };
+    if packet.checksum_pending && message.len() >= tcp + 18 {
+        let check = !sum(&[&message[tcp..]]);
+        message[tcp + 16..tcp + 18].copy_from_slice(&check.to_be_bytes());
+    }
+    message
+}
+
 /// That the IP, TCP and ICMP checksums of a packet are right.
 pub(super) fn verify(packet: &Packet) -> Result<()> {
     let Some(ip) = packet.ip() else { return Ok(()) };
@@ -43,9 +61,12 @@ pub(super) fn verify(packet: &Packet) -> Result<()> {
     let pseudo = pseudo_header(&ip);
     match ip.protocol {
         TCP => {}
-        ICMP => ensure!(sum(&[ip.payload]) == 0xffff, "wrong ICMP checksum"),
+        ICMP => ensure!(
+            sum(&[&on_wire(packet, &ip)]) == 0xffff,
+            "wrong ICMP checksum"
+        ),
         ICMPV6 => ensure!(
-            sum(&[&pseudo, ip.payload]) == 0xffff,
+            sum(&[&pseudo, &on_wire(packet, &ip)]) == 0xffff,
             "wrong ICMPv6 checksum"
         ),
         _ => {}
