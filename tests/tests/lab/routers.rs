@@ -68,17 +68,24 @@ fn path_mtu(family: Family, client: Side, routers: Side) -> Result<()> {
     let down = server.publish_random("down.bin", 51, 300_000)?;
     let how = lab.client.ftp(Client::Curl).mode(mode(lab.plan()));
     let session = how.to(&lab.reach(&server));
-    down.verify(&session.get("down.bin")?)?;
     let up = Payload::random(52, 300_000);
-    session.put("up.bin", up.bytes())?;
-    up.verify(&server.uploaded("up.bin")?)?;
+    // The end on the other side sends what the router can't pass on. It goes
+    // first: who was told itself of the narrow link announces a smaller MSS.
+    let client_is_told = client != routers;
+    for upload in [client_is_told, !client_is_told] {
+        if upload {
+            session.put("up.bin", up.bytes())?;
+            up.verify(&server.uploaded("up.bin")?)?;
+        } else {
+            down.verify(&session.get("down.bin")?)?;
+        }
+    }
     let sides = Sides::stop(captures)?;
     sides.verify_checksums()?;
-    // The end on the other side sends what the router can't pass on.
-    let sender = if client == routers {
-        &sides.server
-    } else {
+    let sender = if client_is_told {
         &sides.client
+    } else {
+        &sides.server
     };
     let told = about_data(sender, too_big(family))?;
     let shown = match routers {

@@ -68,7 +68,7 @@ pub(super) fn verify(packet: &Packet) -> Result<()> {
         ICMPV6 if packet.checksum_pending => return verify_pending(ip.payload, &pseudo),
         ICMP => ensure!(sum(&[ip.payload]) == 0xffff, "wrong ICMP checksum"),
         ICMPV6 => ensure!(
-            sum(&[&pseudo, ip.payload]) == 0xffff,
+            sum(&[&pseudo, &on_wire(packet, &ip)]) == 0xffff,
             "wrong ICMPv6 checksum"
         ),
         _ => {}
