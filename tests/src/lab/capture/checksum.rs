@@ -34,25 +34,22 @@ fn pseudo_header(ip: &Ip<'_>) -> Vec<u8> {
     bytes
 }
 
-/// An error that quotes a TCP packet whose checksum was left to a device. The
-/// device will make the quoted TCP part sum up to what its pseudo-header, which
-/// stands in the checksum's place, doesn't.
-fn verify_pending(icmp: &[u8], pseudo: &[u8]) -> Result<()> {
-    const ERROR: usize = 8;
-    let header = match icmp.get(ERROR) {
-        Some(first) if first >> 4 == 4 => usize::from(first & 15) * 4,
-        _ => 40,
+/// An ICMP message as it would leave. If it was made out of the packet that it
+/// is about, a checksum that was left to the hardware is the quoted TCP packet's,
+/// and is put in there: over all that follows the quoted IP header.
+fn on_wire(packet: &Packet, ip: &Ip<'_>) -> Vec<u8> {
+    let mut message = ip.payload.to_vec();
+    let quote = message.get(8).copied().unwrap_or_default();
+    let tcp = 8 + if quote >> 4 == 4 {
+        usize::from(quote & 15) * 4
+    } else {
+        40
     };
-    let before = icmp.get(..ERROR + header).unwrap_or(icmp);
-    let Some(check) = icmp.get(before.len() + 16..before.len() + 18) else {
-        anyhow::bail!("a checksum is pending of what isn't quoted");
-    };
-    let tcp = !u16::from_be_bytes([check[0], check[1]]);
-    ensure!(
-        sum(&[pseudo, before, &tcp.to_be_bytes()]) == 0xffff,
-        "wrong ICMP checksum, with one pending in it"
-    );
-    Ok(())
+    if packet.checksum_pending && message.len() >= tcp + 18 {
+        let check = !sum(&[&message[tcp..]]);
+        message[tcp + 16..tcp + 18].copy_from_slice(&check.to_be_bytes());
+    }
+    message
 }
 
 /// That the IP, TCP and ICMP checksums of a packet are right.
@@ -64,9 +61,10 @@ pub(super) fn verify(packet: &Packet) -> Result<()> {
     let pseudo = pseudo_header(&ip);
     match ip.protocol {
         TCP => {}
-        ICMP if packet.checksum_pending => return verify_pending(ip.payload, &[]),
-        ICMPV6 if packet.checksum_pending => return verify_pending(ip.payload, &pseudo),
-        ICMP => ensure!(sum(&[ip.payload]) == 0xffff, "wrong ICMP checksum"),
+        ICMP => ensure!(
+            sum(&[&on_wire(packet, &ip)]) == 0xffff,
+            "wrong ICMP checksum"
+        ),
         ICMPV6 => ensure!(
             sum(&[&pseudo, &on_wire(packet, &ip)]) == 0xffff,
             "wrong ICMPv6 checksum"
