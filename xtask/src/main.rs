@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod demo;
+#[cfg(test)]
+mod documents;
 mod fuzz;
 mod object;
 mod process;

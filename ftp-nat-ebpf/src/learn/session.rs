@@ -42,6 +42,8 @@ pub fn from_handshake(candidate: &Candidate) -> Option<u64> {
     start(&mut session.half[SERVER], Seq(server));
     // Data in a SYN (RFC 7413) that the server took went by unparsed.
     if client != candidate.client_isn.wrapping_add(1) {
+        // And the server need not have waited for the client's ACK.
+        session.half[SERVER].flags = HALF_UNSYNCED;
         session.line[CLIENT] = unseen(candidate.ends_line[CLIENT] != 0);
     }
     if server != candidate.server_isn.wrapping_add(1) {

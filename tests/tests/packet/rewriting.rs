@@ -239,7 +239,7 @@ fn several_announcements_in_one_segment_are_all_rewritten() {
     let c = ready(&mut bench, Kind::Port, Family::V4, GATEWAY);
     let both = |host: Host| {
         format!(
-            "NOOP\r\n{}NOOP\r\n{}NOOP\r\n",
+            "NOOP\r\n{}STAT\r\n{}NOOP\r\n",
             text(Kind::Port, Family::V4, host),
             text(Kind::Eprt, Family::V4, host)
         )

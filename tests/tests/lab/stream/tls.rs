@@ -51,10 +51,8 @@ fn behind_ccc_plain_text_is_read_again() -> Result<()> {
         target.at,
         &[
             "220 ",
-            &user,
-            &password,
-            "200 TYPE I",
-            "200 PORT 10,10,0,1,4,0",
+            // Pure-FTPd takes no AUTH once somebody has logged in.
+            "530 PORT 10,10,0,1,4,0",
             "234 AUTH TLS",
             "wrap",
             &user,
@@ -65,6 +63,8 @@ fn behind_ccc_plain_text_is_read_again() -> Result<()> {
             "257 PWD",
             "200 CCC",
             "unwrap",
+            // On the line that the last of TLS is on, to whoever checks.
+            "200 NOOP",
             "listen 1026",
             "200 PORT 10,10,0,1,4,2",
             "150 RETR file.bin",
