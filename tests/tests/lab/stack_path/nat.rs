@@ -98,6 +98,9 @@ fn each_end_sees_the_peer_it_expects_passive() -> Result<()> {
 #[test]
 fn passive_from_a_masqueraded_client() -> Result<()> {
     let lab = Lab::masquerade()?;
+    // Not a port that netfilter may choose too.
+    lab.client
+        .sysctl("net.ipv4.ip_local_port_range", "40000 49999")?;
     lab.gateway.nft(
         "insert rule ip nat postrouting oifname wan tcp dport != 21 masquerade to :50000-50999",
     )?;
