@@ -16,6 +16,15 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// An error of the library.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The command line can't be understood, or asks for help.
+    #[error(transparent)]
+    Usage(#[from] clap::Error),
+    /// Options that can't be used together.
+    #[error("{0}")]
+    CommandLine(String),
+    /// Something is wrong with a configuration file.
+    #[error(transparent)]
+    Configuration(#[from] crate::config::Problems),
     /// A named interface doesn't exist.
     #[error("no such interface: {name} (there are: {existing})")]
     NoSuchInterface {
@@ -26,7 +35,8 @@ pub enum Error {
     },
     /// No interface was named.
     #[error(
-        "no interface was named: name the outside ones with --wan and the inside ones with --lan"
+        "no interface was named: name the outside ones with --wan and the inside ones with --lan, \
+         or as wan and lan in the configuration file"
     )]
     NoInterface,
     /// The same interface was given twice.

@@ -7,6 +7,7 @@
 //! | [`maps`] | the maps as typed tables behind one trait, so that all logic runs without root |
 //! | [`ports`] | the watched control ports |
 //! | [`conflicts`] | what on this machine gets into the way |
+//! | [`config`] | the configuration file |
 //! | [`policy`] | the settings: limits, denied ports, the data path |
 //! | [`drain`] | unloading without breaking what runs |
 //! | [`daemon`] | the run loop: sweep, kernel logs, signals |
@@ -18,6 +19,7 @@
 
 pub mod advertise;
 pub mod cli;
+pub mod config;
 pub mod conflicts;
 pub mod daemon;
 pub mod drain;

@@ -2,12 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use ftp_nat::cli::Cli;
-
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match cli.run() {
+    match ftp_nat::cli::run(std::env::args_os().collect()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ftp-nat: {}", ftp_nat::error::whole(error.as_ref()));

@@ -57,6 +57,11 @@ impl Options {
         level
     }
 
+    /// The level that the options ask for, or `otherwise`.
+    pub(super) fn level_or(&self, otherwise: LevelFilter) -> LevelFilter {
+        self.level().unwrap_or(otherwise)
+    }
+
     /// The level that the options ask for, if they do.
     fn level(&self) -> Option<LevelFilter> {
         match (self.log_level, self.verbose, self.quiet) {

@@ -1,5 +1,7 @@
 //! The command line, one file per verb.
 
+mod config;
+mod given;
 mod logging;
 mod output;
 mod ports;
@@ -9,9 +11,9 @@ mod stats;
 mod translations;
 mod unload;
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory as _, Parser, Subcommand};
 
 use crate::loader::{DEFAULT_PIN_PATH, Pins};
 
@@ -34,12 +36,13 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Run(run::Options),
+    Run(Box<run::Options>),
     Unload(unload::Options),
     Ports(ports::Options),
     Stats(stats::Options),
     Sessions(sessions::Options),
     Translations(translations::Options),
+    Config(config::Options),
 }
 
 /// Where the data path is pinned.
@@ -67,26 +70,35 @@ impl PinPath {
     }
 }
 
-impl Cli {
-    /// Does what the command line says.
-    pub fn run(self) -> anyhow::Result<()> {
-        let quiet_verb = !matches!(self.verb, Verb::Run(_));
-        let level = self.logging.start(quiet_verb);
-        match self.verb {
-            Verb::Run(options) => run::run(options, level),
-            Verb::Unload(options) => unload::run(&options),
-            Verb::Ports(options) => ports::run(&options),
-            Verb::Stats(options) => stats::run(&options),
-            Verb::Sessions(options) => sessions::run(&options),
-            Verb::Translations(options) => translations::run(&options),
-        }
+/// The definition of the command line.
+#[must_use]
+pub fn command() -> Command {
+    Cli::command()
+}
+
+/// Does what a command line says; its first word is the program's name.
+pub fn run(words: Vec<OsString>) -> anyhow::Result<()> {
+    let given = given::Given::new(words);
+    let read = match given.read() {
+        // Help, and usage, in clap's own way.
+        Err(crate::Error::Usage(error)) => error.exit(),
+        other => other?,
+    };
+    let quiet_verb = !matches!(read.cli.verb, Verb::Run(_));
+    let level = read.cli.logging.start(quiet_verb);
+    match read.cli.verb {
+        Verb::Run(options) => run::run(*options, level, read.values, read.file),
+        Verb::Unload(options) => unload::run(&options),
+        Verb::Ports(options) => ports::run(&options),
+        Verb::Stats(options) => stats::run(&options),
+        Verb::Sessions(options) => sessions::run(&options),
+        Verb::Translations(options) => translations::run(&options),
+        Verb::Config(options) => config::run(&options),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -5,7 +5,7 @@ mod exits;
 mod sources;
 pub mod sweep;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use sd_notify::NotifyState;
 use tokio::{
@@ -29,17 +29,31 @@ const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(10);
 /// Changes of interfaces within this time are looked at together.
 const CROWD: Duration = Duration::from_millis(50);
 
-/// Loads what `config` says and serves it until a signal comes. The data path
-/// stays afterwards, unless `unload_on_exit`.
-pub fn run(config: &Config, unload_on_exit: bool) -> Result<()> {
+/// What `run` is to do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What to load, and where.
+    pub config: Config,
+    /// Whether the data path goes when the process ends.
+    pub unload_on_exit: bool,
+    /// The options and their values, as text.
+    pub values: Vec<(String, String)>,
+    /// The configuration file that was read.
+    pub file: Option<PathBuf>,
+}
+
+/// Loads what `plan` says and serves it until a signal comes. The data path
+/// stays afterwards, unless the plan says otherwise.
+pub fn run(plan: &Plan) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::io("starting the event loop"))?;
-    runtime.block_on(serve(config, unload_on_exit))
+    runtime.block_on(serve(plan))
 }
 
-async fn serve(config: &Config, unload_on_exit: bool) -> Result<()> {
+async fn serve(plan: &Plan) -> Result<()> {
+    let config = &plan.config;
     // Before the load: a signal that comes during it must not cut it short.
     let mut signals = Signals::new()?;
     // Before the load too: what changes during it is looked at afterwards.
@@ -61,7 +75,7 @@ async fn serve(config: &Config, unload_on_exit: bool) -> Result<()> {
     };
     log::info!("{name}: ending");
     notify(&[NotifyState::Stopping]);
-    end(loaded, unload_on_exit)
+    end(loaded, plan.unload_on_exit)
 }
 
 fn end(loaded: Loaded, unload_on_exit: bool) -> Result<()> {

@@ -3,6 +3,8 @@
 mod limits;
 mod path;
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use log::LevelFilter;
@@ -10,7 +12,7 @@ use log::LevelFilter;
 use super::PinPath;
 use crate::{
     advertise::{self, Advertised},
-    daemon,
+    daemon::{self, Plan},
     loader::{Config, attach::Hook, interfaces::NamedDomain},
     policy::Policy,
     ports::ControlPort,
@@ -31,8 +33,14 @@ use crate::{
 /// filesystem has to be mounted: in short, root. Linux 6.1 or newer.
 #[derive(Debug, Args)]
 pub(super) struct Options {
+    /// Read options from a file; those of the command line win.
+    ///
+    /// TOML, whose keys are the names of these options: docs/configuration.md.
+    /// Default: /etc/ftp-nat/config.toml, if it exists; /dev/null stands for none.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
     /// Interfaces that face the outside; can be repeated.
-    #[arg(long, value_name = "IF", num_args = 1.., required_unless_present = "lan")]
+    #[arg(long, value_name = "IF", num_args = 1..)]
     wan: Vec<String>,
     /// Interfaces that face the inside; can be repeated.
     ///
@@ -104,12 +112,40 @@ fn named_domain(text: &str) -> Result<NamedDomain, String> {
         .ok_or_else(|| "write it as DOMAIN=IF or DOMAIN=IF,IF".to_owned())
 }
 
-pub(super) fn run(options: Options, level: LevelFilter) -> anyhow::Result<()> {
-    if let Some(inside) = advertise::ambiguous(&options.advertise) {
-        anyhow::bail!("--advertise: {inside} is given two public addresses; leave one of them out");
+pub(super) fn run(
+    options: Options,
+    level: LevelFilter,
+    values: Vec<(String, String)>,
+    file: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    let plan = plan(options, level, values, file).context("run")?;
+    if let Some(file) = &plan.file {
+        log::info!(
+            "options of {} hold where the command line is silent",
+            file.display()
+        );
     }
-    let unload_on_exit = options.unload_on_exit;
-    daemon::run(&config(options, level), unload_on_exit).context("run")
+    daemon::run(&plan).context("run")
+}
+
+/// What these options ask for.
+pub(super) fn plan(
+    options: Options,
+    level: LevelFilter,
+    values: Vec<(String, String)>,
+    file: Option<PathBuf>,
+) -> crate::Result<Plan> {
+    if let Some(inside) = advertise::ambiguous(&options.advertise) {
+        return Err(crate::Error::CommandLine(format!(
+            "--advertise: {inside} is given two public addresses; leave one of them out"
+        )));
+    }
+    Ok(Plan {
+        unload_on_exit: options.unload_on_exit,
+        config: config(options, level),
+        values,
+        file,
+    })
 }
 
 fn config(options: Options, level: LevelFilter) -> Config {
@@ -149,7 +185,7 @@ mod tests {
             .into_iter()
             .chain(words.split_whitespace());
         match Cli::try_parse_from(words).map_err(|e| e.to_string())?.verb {
-            Verb::Run(options) => Ok(config(options, LevelFilter::Info)),
+            Verb::Run(options) => Ok(config(*options, LevelFilter::Info)),
             other => Err(format!("{other:?}")),
         }
     }
@@ -217,14 +253,13 @@ mod tests {
         let Verb::Run(options) = Cli::try_parse_from(words).unwrap().verb else {
             panic!("another verb");
         };
-        let denied = config(options, LevelFilter::Info).policy.denied;
+        let denied = config(*options, LevelFilter::Info).policy.denied;
         assert_eq!(denied.to_string(), "");
     }
 
     #[test]
     fn what_can_not_be_is_refused() {
         for (words, expected) in [
-            ("", "--wan"),
             ("--wan a --port 0", "port 0"),
             ("--wan a --port 65536", "no port 65536"),
             ("--wan a --port 21,,22", "no port"),
