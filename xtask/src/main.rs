@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod demo;
 #[cfg(test)]
 mod documents;
@@ -39,6 +40,8 @@ enum Verb {
     Vm(vm::Args),
     /// Fuzz the control-stream engine, guided by coverage
     Fuzz(fuzz::Args),
+    /// Measure ftp-nat beside the kernel's own FTP helper, in network namespaces
+    Bench(bench::Args),
     /// Show FTP through a NAT gateway without and with ftp-nat, in network namespaces
     Demo(demo::Args),
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Verb::Test(args) => test::run(&args),
         Verb::Vm(args) => vm::run(&args),
         Verb::Fuzz(args) => fuzz::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Demo(args) => demo::run(&args).map(|never| match never {}),
     };
     outcome.unwrap_or_else(|error| {

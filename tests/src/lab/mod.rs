@@ -18,10 +18,12 @@
 //! | [`impair`] | links that lose, repeat and reorder |
 //! | [`server`], [`client`], [`control`] | real FTP servers, real clients, a control connection by hand |
 //! | [`scripted`] | peers that say and do just what a test wants |
+//! | [`bpf`] | bpf(2): small programs, and packets at line rate |
 //! | [`certificate`] | certificates for servers that speak TLS |
 //! | [`ftp_nat`] | the helper under test |
 //! | [`payload`] | reproducible file contents and their hashes |
 
+pub mod bpf;
 pub mod capture;
 pub mod certificate;
 pub mod cleanup;

@@ -41,6 +41,8 @@ pub enum Scope {
     ObjectTools,
     /// The demo: a server, clients and network tools; no eBPF toolchain.
     Demo,
+    /// The benchmark: network tools.
+    Bench,
     /// The tests in namespaces: all servers, all clients.
     Lab,
     /// The tests in a virtual machine, beyond [`Scope::Lab`].
@@ -63,7 +65,7 @@ pub fn run(args: &Args) -> Result<()> {
 pub fn ensure(scopes: &[Scope]) -> Result<()> {
     apt::install(scopes.iter().flat_map(|scope| scope.packages()))?;
     scopes.iter().try_for_each(|scope| match scope {
-        Scope::Compiler | Scope::Fuzz => Ok(()),
+        Scope::Compiler | Scope::Fuzz | Scope::Bench => Ok(()),
         Scope::Lint => ensure_components(),
         Scope::ObjectTools => linker::ensure(),
         Scope::Demo => unpack::ensure(&workspace::peers(), &needs::PEERS[..1]),
@@ -83,8 +85,9 @@ impl Scope {
             Self::Fuzz => &[needs::FUZZ],
             Self::ObjectTools if linker::find().is_some() => &[needs::LLVM],
             Self::ObjectTools => &[needs::LLVM, needs::LINKER_BUILD],
-            Self::Demo => &[needs::DEMO],
-            Self::Lab => &[needs::DEMO, needs::LAB],
+            Self::Bench => &[needs::NETWORK],
+            Self::Demo => &[needs::DEMO, needs::NETWORK],
+            Self::Lab => &[needs::DEMO, needs::NETWORK, needs::LAB],
         };
         lists.iter().copied().flatten().collect()
     }

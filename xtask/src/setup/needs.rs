@@ -78,10 +78,11 @@ pub const LINKER_BUILD: &[Need] = &[
 /// Building libFuzzer.
 pub const FUZZ: &[Need] = &[Need::program("g++", "c++")];
 
-/// The demo's clients and tools.
-pub const DEMO: &[Need] = &[
-    Need::program("curl", "curl"),
-    Need::program("lftp", "lftp"),
+/// The demo's clients.
+pub const DEMO: &[Need] = &[Need::program("curl", "curl"), Need::program("lftp", "lftp")];
+
+/// What namespaces, links and firewalls are made with.
+pub const NETWORK: &[Need] = &[
     Need::program("nftables", "nft"),
     Need::program("iproute2", "ip"),
     Need::program("ethtool", "ethtool"),

@@ -9,7 +9,7 @@ use super::{
     tally::Tally,
 };
 use crate::{
-    demo, fuzz, object, process,
+    bench, demo, fuzz, object, process,
     setup::{self, Scope},
     vm, workspace,
 };
@@ -29,6 +29,8 @@ pub enum Part {
     Packet,
     /// Real FTP clients and servers in network namespaces (needs root)
     Lab,
+    /// A smoke run of the benchmark (needs root)
+    Bench,
     /// The oldest supported kernel, in a virtual machine
     Vm,
 }
@@ -41,13 +43,14 @@ impl fmt::Display for Part {
 
 impl Part {
     /// A whole run.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Lint,
         Self::Unit,
         Self::Fuzz,
         Self::Object,
         Self::Packet,
         Self::Lab,
+        Self::Bench,
         Self::Vm,
     ];
 
@@ -60,6 +63,7 @@ impl Part {
             Self::Object => "object",
             Self::Packet => "packet",
             Self::Lab => "lab",
+            Self::Bench => "bench",
             Self::Vm => "vm",
         }
     }
@@ -73,6 +77,7 @@ impl Part {
             Self::Object => "the committed object against its source",
             Self::Packet => "packets through the committed object",
             Self::Lab => "real clients and servers in network namespaces",
+            Self::Bench => "a smoke run of the benchmark",
             Self::Vm => "the oldest supported kernel, in a virtual machine",
         }
     }
@@ -88,6 +93,7 @@ impl Part {
             })),
             Self::Packet => privileged("packet", rest),
             Self::Lab => setup::ensure(&[Scope::Lab]).and_then(|()| privileged("lab", rest)),
+            Self::Bench => Ok(check("bench --quick", || bench::run(&bench::Args::smoke()))),
             Self::Vm => vm::tests(rest),
         };
         outcome.unwrap_or_else(|error| {

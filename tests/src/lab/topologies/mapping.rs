@@ -6,10 +6,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use anyhow::{Result, bail};
 
 use super::program::{
-    Attached, Hook, L3_CSUM_REPLACE, L4_CSUM_REPLACE, Program, Register, SKB_LOAD_BYTES,
-    SKB_STORE_BYTES,
+    Hook, L3_CSUM_REPLACE, L4_CSUM_REPLACE, Program, Register, SKB_LOAD_BYTES, SKB_STORE_BYTES,
 };
-use crate::lab::host::Host;
+use crate::lab::{bpf::Attached, host::Host};
 
 const ETHERNET: u32 = 14;
 /// Offset of `protocol` in `struct __sk_buff`.

@@ -1,18 +1,14 @@
 //! TC programs put together from instructions: a lab needs a few lines of them,
 //! and no compiler.
-//!
-//! Numbers of instructions, commands and helpers are those of
-//! `include/uapi/linux/bpf.h`.
 
-use std::{
-    ffi::CString,
-    io,
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+use anyhow::{Context, Result};
+
+use crate::lab::{
+    bpf::{self, Attached, Instruction, Kind},
+    host::Host,
 };
 
-use anyhow::{Context, Result, ensure};
-
-use crate::lab::host::Host;
+pub use crate::lab::bpf::Register;
 
 /// Where a program is put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,21 +29,6 @@ impl Hook {
     }
 }
 
-/// `struct bpf_insn`.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-struct Instruction {
-    code: u8,
-    /// The target register in the lower half, the source in the upper one.
-    registers: u8,
-    offset: i16,
-    immediate: i32,
-}
-
-/// A register: `r0` holds results, `r1` to `r5` arguments, `r6` what lasts,
-/// `r10` the end of the stack.
-pub type Register = u8;
-
 /// `bpf_skb_store_bytes`.
 pub const SKB_STORE_BYTES: i32 = 9;
 /// `bpf_l3_csum_replace`.
@@ -67,12 +48,8 @@ pub struct Program {
 
 impl Program {
     fn add(&mut self, code: u8, target: Register, source: Register, offset: i16, immediate: u32) {
-        self.instructions.push(Instruction {
-            code,
-            registers: target | source << 4,
-            offset,
-            immediate: immediate.cast_signed(),
-        });
+        let instruction = Instruction::new(code, target, source, offset, immediate);
+        self.instructions.push(instruction);
     }
 
     /// `target = value`, 32 bits, the upper ones 0.
@@ -126,100 +103,13 @@ impl Program {
         // TC_ACT_UNSPEC is -1; then `exit`.
         self.add(0xb7, 0, 0, 0, u32::MAX);
         self.add(0x95, 0, 0, 0, 0);
-        let name = CString::new(interface)?;
+        let (attach_type, flags) = hook.place();
         host.enter(|| {
-            let program = load(&self.instructions)?;
-            // SAFETY: the name is a C string.
-            let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-            ensure!(index != 0, "{} has no {interface}", host.name());
-            let link = link(&program, index, hook)?;
-            Ok(Attached { _link: link })
+            let program = bpf::Program::load(Kind::Tc, &self.instructions)?;
+            program
+                .attach(interface, attach_type, flags)
+                .context("TCX links are there since Linux 6.6")
         })
         .with_context(|| format!("cannot put a program on {interface} of {}", host.name()))
     }
-}
-
-/// A program that is at work; dropping it takes it away.
-#[derive(Debug)]
-pub struct Attached {
-    _link: OwnedFd,
-}
-
-/// `union bpf_attr` of `BPF_PROG_LOAD`, as far as it is used.
-#[repr(C)]
-struct Load {
-    kind: u32,
-    count: u32,
-    instructions: u64,
-    license: u64,
-    log_level: u32,
-    log_size: u32,
-    log: u64,
-}
-
-/// `union bpf_attr` of `BPF_LINK_CREATE` for TCX.
-#[repr(C)]
-struct Link {
-    program: u32,
-    ifindex: u32,
-    attach_type: u32,
-    flags: u32,
-    relative: u32,
-    _pad: u32,
-    revision: u64,
-}
-
-const PROG_LOAD: u32 = 5;
-const LINK_CREATE: u32 = 28;
-const SCHED_CLS: u32 = 3;
-
-/// # Safety
-/// `T` is what `command` reads, and all addresses in it are valid.
-unsafe fn bpf<T>(command: u32, attr: &mut T) -> io::Result<OwnedFd> {
-    // SAFETY: the caller vouches for the attributes.
-    unsafe {
-        let fd = libc::syscall(
-            libc::SYS_bpf,
-            command,
-            std::ptr::from_mut(attr),
-            size_of::<T>(),
-        );
-        match i32::try_from(fd) {
-            Ok(fd) if fd >= 0 => Ok(OwnedFd::from_raw_fd(fd)),
-            _ => Err(io::Error::last_os_error()),
-        }
-    }
-}
-
-fn load(instructions: &[Instruction]) -> Result<OwnedFd> {
-    let mut log = vec![0u8; 1 << 16];
-    let mut attr = Load {
-        kind: SCHED_CLS,
-        count: u32::try_from(instructions.len())?,
-        instructions: instructions.as_ptr() as u64,
-        license: c"GPL".as_ptr() as u64,
-        log_level: 1,
-        log_size: u32::try_from(log.len())?,
-        log: log.as_mut_ptr() as u64,
-    };
-    // SAFETY: instructions, license and log live until the call has returned.
-    unsafe { bpf(PROG_LOAD, &mut attr) }.with_context(|| {
-        let said = String::from_utf8_lossy(&log);
-        format!("the verifier said: {}", said.trim_end_matches('\0'))
-    })
-}
-
-fn link(program: &OwnedFd, ifindex: u32, hook: Hook) -> Result<OwnedFd> {
-    let (attach_type, flags) = hook.place();
-    let mut attr = Link {
-        program: program.as_raw_fd().cast_unsigned(),
-        ifindex,
-        attach_type,
-        flags,
-        relative: 0,
-        _pad: 0,
-        revision: 0,
-    };
-    // SAFETY: the attributes hold no address.
-    unsafe { bpf(LINK_CREATE, &mut attr) }.context("TCX links are there since Linux 6.6")
 }

@@ -9,6 +9,7 @@ use std::{
     net::IpAddr,
     ops::{Deref, DerefMut},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use aya::{
@@ -119,6 +120,8 @@ pub struct Loaded {
     /// Interfaces whose MTU isn't 1500.
     narrowed: Vec<&'static str>,
     gso_size: u32,
+    /// How long the last run took, as the kernel measured it.
+    pub took: Duration,
 }
 
 impl Loaded {
@@ -144,6 +147,7 @@ impl Loaded {
             wan: index("wan"),
             narrowed: Vec::new(),
             gso_size: 0,
+            took: Duration::ZERO,
         };
         loaded.clear();
         loaded
@@ -225,6 +229,12 @@ impl Loaded {
     }
 
     pub fn run_bytes(&mut self, at: At, bytes: &[u8]) -> Outcome {
+        self.run_repeatedly(at, bytes, 1)
+    }
+
+    /// Runs it over and over on what it leaves of the packet; [`Self::took`] is
+    /// the mean time of a run.
+    pub fn run_repeatedly(&mut self, at: At, bytes: &[u8], repeat: u32) -> Outcome {
         let (name, ifindex, ingress_ifindex) = match at {
             At::FromInside => (program::INGRESS, self.lan, self.lan),
             At::ToOutside => (program::EGRESS, self.wan, self.lan),
@@ -247,9 +257,11 @@ impl Loaded {
                 data_in: Some(bytes),
                 data_out: Some(&mut out),
                 ctx_in: Some(&context),
+                repeat,
                 ..TestRunOptions::default()
             })
             .expect("BPF_PROG_TEST_RUN");
+        self.took = result.duration;
         out.truncate(result.data_size_out as usize);
         Outcome {
             verdict: result.return_value as i32,

@@ -1,0 +1,133 @@
+//! What ftp-nat costs traffic that has nothing to do with FTP. One gateway with
+//! netfilter's NAT, with ftp-nat and without it in turns.
+
+use std::{
+    io::Write as _,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+};
+
+use anyhow::Result;
+use ftp_nat_tests::lab::{Lab, Offloads, ftp_nat::FtpNat};
+
+use crate::{
+    ends::{BLOCK, Client, LIMIT, SIGNAL, datagrams, stream},
+    live::{Live, Sink, sent_by_server},
+    report::{Case, Series, Target},
+    turns::Effort,
+};
+
+/// No port of FTP's.
+const PORT: u16 = 5001;
+/// Labels: with ftp-nat, and without it.
+const WITH: &str = "with ftp-nat";
+const WITHOUT: &str = "without";
+
+/// What is measured in each turn.
+const CASES: [(&str, &str); 5] = [
+    ("bystander: TCP stream, offloads on", "Mbit/s"),
+    ("bystander: TCP stream, offloads off", "Mbit/s"),
+    ("bystander: small UDP packets, end to end", "packets/s"),
+    ("bystander: small UDP packets, gateway alone", "packets/s"),
+    ("bystander: full TCP packets, gateway alone", "packets/s"),
+];
+
+/// The workload.
+pub fn run(effort: &Effort) -> Result<Vec<Case>> {
+    let ends = Lab::masquerade()?;
+    ends.know_neighbours()?;
+    let alone = Alone::new()?;
+    let mut figures = CASES.map(|_| [WITH, WITHOUT].map(Series::new));
+    // Each is a small difference of two large figures: more turns than elsewhere.
+    let turns = if effort.quick { 1 } else { 2 * effort.pairs };
+    for turn in 0..turns {
+        for n in [turn % 2, 1 - turn % 2] {
+            let helpers = match n {
+                0 => vec![ends.ftp_nat().start()?, alone.lab.ftp_nat().start()?],
+                _ => Vec::new(),
+            };
+            let got = measure(&ends, &alone, effort)?;
+            for (series, figure) in figures.iter_mut().zip(got) {
+                series[n as usize].samples.push(figure);
+            }
+            helpers.into_iter().try_for_each(remove)?;
+        }
+    }
+    let cases = CASES.iter().zip(figures).map(|((name, unit), series)| {
+        Case::new(*name, unit, series.into())
+            .ratio(WITH, WITHOUT, Some(Target::AtLeast(0.99)))
+            .print()
+    });
+    Ok(cases.collect())
+}
+
+fn remove(mut helper: FtpNat) -> Result<()> {
+    helper.terminate()?;
+    helper.unload()
+}
+
+fn measure(lab: &Lab, alone: &Alone, effort: &Effort) -> Result<[f64; 5]> {
+    let to = (&lab.server, lab.server_ip, PORT);
+    let mut figures = [0.0; 5];
+    for (n, offloads) in [Offloads::On, Offloads::Off].into_iter().enumerate() {
+        lab.offloads(offloads)?;
+        let bytes = stream::between(&lab.client, to, effort.warm_up, effort.slice)?;
+        figures[n] = bytes * 8.0 / 1e6;
+    }
+    figures[2] = datagrams::between(&lab.client, to, effort.warm_up, effort.slice)?;
+    for (n, live) in alone.frames.iter().enumerate() {
+        figures[3 + n] = live.rate(effort.warm_up, effort.slice)?;
+    }
+    Ok(figures)
+}
+
+/// A gateway with connections of bystanders, whose ends are silent.
+struct Alone {
+    frames: Vec<Live>,
+    _sink: Sink,
+    _connection: (TcpStream, TcpStream),
+    lab: Lab,
+}
+
+impl Alone {
+    fn new() -> Result<Self> {
+        let lab = Lab::masquerade()?;
+        lab.know_neighbours()?;
+        lab.offloads(Offloads::Off)?;
+        let at = SocketAddr::from((lab.server_ip, PORT));
+        let ((), udp) = sent_by_server(&lab, &[18..=18], || {
+            let server = lab.server.enter(|| Ok(UdpSocket::bind(at)?))?;
+            let client = lab
+                .client
+                .enter(|| Ok(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?))?;
+            for socket in [&server, &client] {
+                socket.set_read_timeout(Some(LIMIT))?;
+            }
+            // Answered, it is an established connection for netfilter, too.
+            for _ in 0..3 {
+                client.send_to(&[0; 18], at)?;
+                let (_, from) = server.recv_from(&mut [0; 64])?;
+                server.send_to(&[0; 18], from)?;
+                client.recv_from(&mut [0; 64])?;
+            }
+            Ok(())
+        })?;
+        let (connection, tcp) = sent_by_server(&lab, &[1400..=1460], || {
+            let listener: TcpListener = lab.server.listen(at)?;
+            let client = lab.client.connect(at)?;
+            let (server, _) = listener.accept()?;
+            let mut sender = server.try_clone()?;
+            sender.set_nodelay(true)?;
+            sender.write_all(&[0; SIGNAL + BLOCK])?;
+            Client::read_block(&client)?;
+            Ok((client, server))
+        })?;
+        let sink = Sink::new(&lab)?;
+        let frames = udp.iter().chain(&tcp).map(|frame| Live::new(&lab, frame));
+        Ok(Self {
+            frames: frames.collect::<Result<_>>()?,
+            _sink: sink,
+            _connection: connection,
+            lab,
+        })
+    }
+}
