@@ -253,6 +253,16 @@ pub enum Error {
         "the eBPF object has no {0}: object and loader are of different versions; rebuild with `cargo xtask object`"
     )]
     ObjectLacks(&'static str),
+    /// Metrics can't be served.
+    #[error(
+        "--metrics: {address} can't be listened at: name an address of this machine and a free port"
+    )]
+    Metrics {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
     /// An operation on a file, a map or the kernel failed.
     #[error("{what}")]
     Io {

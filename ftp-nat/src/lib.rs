@@ -5,12 +5,14 @@
 //! |---|---|
 //! | [`loader`] | load, attach, pin, adopt what is pinned, unload |
 //! | [`maps`] | the maps as typed tables behind one trait, so that all logic runs without root |
+//! | [`metrics`] | the same numbers for Prometheus |
 //! | [`ports`] | the watched control ports |
 //! | [`conflicts`] | what on this machine gets into the way |
 //! | [`config`] | the configuration file |
 //! | [`policy`] | the settings: limits, denied ports, the data path |
 //! | [`drain`] | unloading without breaking what runs |
 //! | [`daemon`] | the run loop: sweep, kernel logs, signals |
+//! | [`service`] | the log, as a service needs it |
 //! | [`view`] | what a person or a script sees of the maps: the JSON of every command |
 //! | [`render`] | the same as tables |
 //! | [`cli`] | the command line, one file per verb |
@@ -26,9 +28,11 @@ pub mod drain;
 pub mod error;
 pub mod loader;
 pub mod maps;
+pub mod metrics;
 pub mod policy;
 pub mod ports;
 pub mod render;
+pub mod service;
 mod sys;
 pub mod view;
 

@@ -3,6 +3,8 @@
 use clap::{ArgAction, Args, ValueEnum};
 use log::LevelFilter;
 
+use crate::service::logger;
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Messages")]
 pub(super) struct Options {
@@ -34,27 +36,12 @@ enum Level {
 impl Options {
     /// Starts the log; gives the most detailed level that is let through.
     pub(super) fn start(&self, quiet_verb: bool) -> LevelFilter {
-        let mut builder = env_logger::Builder::new();
         let default = if quiet_verb {
             LevelFilter::Warn
         } else {
             LevelFilter::Info
         };
-        match self.level() {
-            // What aya does to the object in detail is of use to its developers.
-            Some(LevelFilter::Debug) => builder
-                .filter_level(LevelFilter::Debug)
-                .filter_module("aya", LevelFilter::Info),
-            Some(level) => builder.filter_level(level),
-            None => builder.filter_level(default).parse_default_env(),
-        };
-        let logger = builder.format_target(false).build();
-        let level = logger.filter();
-        // Nothing logged before this, so it can't have been set.
-        if log::set_boxed_logger(Box::new(logger)).is_ok() {
-            log::set_max_level(level);
-        }
-        level
+        logger::start(self.level(), default)
     }
 
     /// The level that the options ask for, or `otherwise`.

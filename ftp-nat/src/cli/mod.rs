@@ -87,7 +87,7 @@ pub fn run(words: Vec<OsString>) -> anyhow::Result<()> {
     let quiet_verb = !matches!(read.cli.verb, Verb::Run(_));
     let level = read.cli.logging.start(quiet_verb);
     match read.cli.verb {
-        Verb::Run(options) => run::run(*options, level, read.values, read.file),
+        Verb::Run(options) => run::run(*options, level, read.values, read.file, &given),
         Verb::Unload(options) => unload::run(&options),
         Verb::Ports(options) => ports::run(&options),
         Verb::Stats(options) => stats::run(&options),

@@ -19,7 +19,7 @@ use std::{collections::BTreeSet, thread};
 
 pub(crate) use self::hooks::Runner;
 use crate::{
-    loader::{attach::Hook, interfaces::Selected},
+    loader::{Report, attach::Hook, interfaces::Selected},
     ports::PortSet,
 };
 
@@ -32,6 +32,18 @@ pub struct Setup {
     pub hook: Hook,
     /// The watched ports.
     pub ports: PortSet,
+}
+
+impl Setup {
+    /// That of a data path.
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        Self {
+            interfaces: report.interfaces.clone(),
+            hook: report.hook,
+            ports: report.ports.clone(),
+        }
+    }
 }
 
 /// Looks, and warns of what is found. It is done beside the work: programs are

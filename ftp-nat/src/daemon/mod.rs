@@ -2,6 +2,7 @@
 //! come and go, forwards the kernel side's messages, and waits for a signal.
 
 mod exits;
+pub mod reload;
 mod sources;
 pub mod sweep;
 
@@ -10,6 +11,7 @@ use std::{path::PathBuf, time::Duration};
 use sd_notify::NotifyState;
 use tokio::{
     io::{Interest, unix::AsyncFd},
+    task::JoinHandle,
     time::{self, MissedTickBehavior},
 };
 
@@ -20,7 +22,12 @@ use crate::{
     error::{Error, Result},
     loader::{self, Config, Loaded, Object, Report},
     maps::{Maps, PAGE},
-    sys::{clock, signals::Signals, watch::Watch},
+    metrics::{address::Address, serve::Bound},
+    sys::{
+        clock,
+        signals::{Asked, Signals},
+        watch::Watch,
+    },
 };
 
 /// How often expired entries are swept and addresses looked at.
@@ -36,6 +43,8 @@ pub struct Plan {
     pub config: Config,
     /// Whether the data path goes when the process ends.
     pub unload_on_exit: bool,
+    /// Where metrics are served, if they are.
+    pub metrics: Option<Address>,
     /// The options and their values, as text.
     pub values: Vec<(String, String)>,
     /// The configuration file that was read.
@@ -44,34 +53,46 @@ pub struct Plan {
 
 /// Loads what `plan` says and serves it until a signal comes. The data path
 /// stays afterwards, unless the plan says otherwise.
-pub fn run(plan: &Plan) -> Result<()> {
+///
+/// On SIGHUP, `again` gives what it is to do from then on.
+pub fn run(plan: Plan, again: &Again<'_>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::io("starting the event loop"))?;
-    runtime.block_on(serve(plan))
+    runtime.block_on(serve(plan, again))
 }
 
-async fn serve(plan: &Plan) -> Result<()> {
-    let config = &plan.config;
+/// Reads the options anew.
+pub type Again<'a> = dyn Fn() -> Result<Plan> + 'a;
+
+async fn serve(mut plan: Plan, again: &Again<'_>) -> Result<()> {
     // Before the load: a signal that comes during it must not cut it short.
     let mut signals = Signals::new()?;
     // Before the load too: what changes during it is looked at afterwards.
-    let watch = Watch::new()?;
-    let mut loaded = loader::start(config)?;
-    for object in &mut loaded.objects {
-        forward_messages(object);
-    }
-    eprintln!("{}", ready_line(&loaded.report, config));
+    let mut watch = Watch::new()?;
+    // And this: a port that is taken is found out before anything is done.
+    let metrics = plan.metrics.map(Bound::at).transpose()?;
+    let mut loaded = loader::start(&plan.config)?;
+    let pin_path = plan.config.pin_path.clone();
+    let mut metrics = metrics.map(|m| m.serve(&pin_path)).transpose()?;
+    let mut messages = Messages::default();
+    loaded.objects.iter_mut().for_each(|o| messages.forward(o));
+    eprintln!("{}", ready_line(&loaded.report, &plan.config));
     notify(&[NotifyState::Ready]);
-    conflicts::look(Setup {
-        interfaces: loaded.report.interfaces.clone(),
-        hook: loaded.report.hook,
-        ports: loaded.report.ports.clone(),
-    });
-    let name = tokio::select! {
-        name = signals.next() => name,
-        never = maintain_forever(&mut loaded, watch) => match never {},
+    conflicts::look(Setup::of(&loaded.report));
+    let name = loop {
+        let asked = tokio::select! {
+            asked = signals.next() => asked,
+            never = maintain_forever(&mut loaded, &mut watch, &mut messages) => match never {},
+        };
+        match asked {
+            Asked::End(name) => break name,
+            Asked::HangUp => {
+                log::info!("SIGHUP: reading the configuration again");
+                reload::reload(&mut loaded, &mut plan, again, &mut messages, &mut metrics);
+            }
+        }
     };
     log::info!("{name}: ending");
     notify(&[NotifyState::Stopping]);
@@ -142,7 +163,11 @@ fn notify(state: &[NotifyState<'_>]) {
 }
 
 /// Keeps the maps tidy and true, and the programs where they belong.
-async fn maintain_forever(loaded: &mut Loaded, mut watch: Watch) -> std::convert::Infallible {
+async fn maintain_forever(
+    loaded: &mut Loaded,
+    watch: &mut Watch,
+    messages: &mut Messages,
+) -> std::convert::Infallible {
     let mut interval = time::interval(MAINTENANCE_INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -160,7 +185,7 @@ async fn maintain_forever(loaded: &mut Loaded, mut watch: Watch) -> std::convert
         match loaded.follow_interfaces() {
             Ok(new) => new
                 .into_iter()
-                .for_each(|at| forward_messages(&mut loaded.objects[at])),
+                .for_each(|at| messages.forward(&mut loaded.objects[at])),
             Err(e) => log::error!("{}", e.whole()),
         }
         if !is_due {
@@ -190,21 +215,33 @@ async fn sweep_all(maps: &Maps) -> Result<Swept> {
     }
 }
 
-/// Forwards the messages of an object's programs to the log.
-fn forward_messages(object: &mut Object) {
-    let Some(logger) = object.logger() else {
-        return;
-    };
-    // SAFETY: the logger owns the ring buffer's descriptor, which stays open and
-    // the same while the logger lives.
-    let mut logger = match unsafe { AsyncFd::register_with_interest(logger, Interest::READABLE) } {
-        Ok(logger) => logger,
-        Err(e) => return log::warn!("messages of the kernel side will be missing: {e}"),
-    };
-    tokio::spawn(async move {
-        while let Ok(mut guard) = logger.readable_mut().await {
-            guard.get_inner_mut().flush();
-            guard.clear_ready();
-        }
-    });
+/// The tasks that forward the messages of the objects' programs to the log.
+#[derive(Default)]
+struct Messages(Vec<JoinHandle<()>>);
+
+impl Messages {
+    fn forward(&mut self, object: &mut Object) {
+        let Some(logger) = object.logger() else {
+            return;
+        };
+        // SAFETY: the logger owns the ring buffer's descriptor, which stays open and
+        // the same while the logger lives.
+        let logger = unsafe { AsyncFd::register_with_interest(logger, Interest::READABLE) };
+        let mut logger = match logger {
+            Ok(logger) => logger,
+            Err(e) => return log::warn!("messages of the kernel side will be missing: {e}"),
+        };
+        self.0.push(tokio::spawn(async move {
+            while let Ok(mut guard) = logger.readable_mut().await {
+                guard.get_inner_mut().flush();
+                guard.clear_ready();
+            }
+        }));
+    }
+
+    /// The former objects are gone: these are there now.
+    fn replace(&mut self, objects: &mut [Object]) {
+        self.0.drain(..).for_each(|task| task.abort());
+        objects.iter_mut().for_each(|object| self.forward(object));
+    }
 }

@@ -115,7 +115,8 @@ async fn wait(
             return Ok(());
         }
         tokio::select! {
-            signal = signals.next() => {
+            asked = signals.next() => {
+                let signal = asked.name();
                 return Err(Error::StillDraining { path: pin_path.to_owned(), signal, left });
             }
             () = tokio::time::sleep(INTERVAL) => {}

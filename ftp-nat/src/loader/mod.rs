@@ -8,6 +8,7 @@
 //! | [`attach`] | the attach policy |
 //! | `tail` | the program of ingress, for egress to call |
 //! | `follow` | interfaces that go and come back |
+//! | `reload` | another configuration for a data path that runs |
 //! | `undo` | a start that fails leaves everything as it was |
 //! | [`unload`] | removes everything |
 
@@ -16,6 +17,7 @@ mod follow;
 pub mod interfaces;
 mod object;
 mod pins;
+mod reload;
 mod tail;
 mod undo;
 pub mod unload;
@@ -124,24 +126,81 @@ fn settings(config: &Config, selected: &[Selected], former: Option<&Settings>) -
 /// it was before.
 pub fn start(config: &Config) -> Result<Loaded> {
     privileges::require(Purpose::Manage)?;
-    let kernel = privileges::kernel()?;
-    let devices = links::all()?;
-    let mut selected = interfaces::select(&config.wan, &config.lan, &devices)?;
-    interfaces::assign(&mut selected, &config.domains, &devices)?;
-    let hook = Hook::choose(config.hook, kernel)?;
-
+    let place = Place::of(config)?;
     let mut undo = Undo::default();
     let pins = Pins::create(&config.pin_path)?;
     let lock = pins
         .lock()?
         .map_err(|holder| holder.error(pins.path(), ""))?;
-    let content = pins.content()?;
-    if content == Content::Nothing {
+    if pins.content()? == Content::Nothing {
         undo.push(Step::Directories(pins.clone()));
     }
+    let Up {
+        maps,
+        objects,
+        report,
+        stale,
+        devices,
+    } = bring_up(config, place, &pins, undo)?;
+    let former = maps.interfaces.all()?;
+    let loaded = Loaded {
+        maps,
+        states: vec![follow::State::Served; report.interfaces.len()],
+        report,
+        objects,
+        pins,
+        lock,
+        log_level: config.log_level,
+        domains: config.domains.clone(),
+    };
+    loaded.release_others(stale, &former, &devices);
+    Ok(loaded)
+}
+
+/// What a configuration comes to on this machine.
+struct Place {
+    devices: Vec<links::Device>,
+    selected: Vec<Selected>,
+    hook: Hook,
+}
+
+impl Place {
+    fn of(config: &Config) -> Result<Self> {
+        let kernel = privileges::kernel()?;
+        let devices = links::all()?;
+        let mut selected = interfaces::select(&config.wan, &config.lan, &devices)?;
+        interfaces::assign(&mut selected, &config.domains, &devices)?;
+        let hook = Hook::choose(config.hook, kernel)?;
+        Ok(Self {
+            devices,
+            selected,
+            hook,
+        })
+    }
+}
+
+/// A data path that handles packets, before it is kept.
+struct Up {
+    maps: Rc<Maps>,
+    objects: Vec<Object>,
+    report: Report,
+    /// Links of interfaces that aren't named.
+    stale: Vec<PinnedLink>,
+    devices: Vec<links::Device>,
+}
+
+/// Loads what `config` says on the maps that are pinned, or on new ones, and
+/// puts it where it belongs. If anything fails, all is as it was before.
+fn bring_up(config: &Config, place: Place, pins: &Pins, mut undo: Undo) -> Result<Up> {
+    let Place {
+        devices,
+        selected,
+        hook,
+    } = place;
+    let content = pins.content()?;
     let (maps, mut objects) = match content {
-        Content::Loaded | Content::Damaged => adopt(&pins, &selected, config)?,
-        Content::Nothing => load(&pins, &selected, config, &mut undo)?,
+        Content::Loaded | Content::Damaged => adopt(pins, &selected, config)?,
+        Content::Nothing => load(pins, &selected, config, &mut undo)?,
     };
     for object in &mut objects {
         tail::enter(object, pins.path(), &mut undo)?;
@@ -152,8 +211,8 @@ pub fn start(config: &Config) -> Result<Loaded> {
         _ => None,
     };
 
-    let mut links = live_links(attach::pinned_links(&pins)?)?;
-    attach::check_owners(&links, &selected, &devices, &pins)?;
+    let mut links = live_links(attach::pinned_links(pins)?)?;
+    attach::check_owners(&links, &selected, &devices, pins)?;
     let former = maps.interfaces.all()?;
 
     // New interfaces first: they are what can fail. Links that exist get their
@@ -174,34 +233,27 @@ pub fn start(config: &Config) -> Result<Loaded> {
             .iter_mut()
             .find(|object| object.l2_len == interface.l2_len)
             .ok_or(Error::ObjectLacks("program for this link layer"))?;
-        attach::attach(object, interface, hook, &mut links, &pins, &mut undo)?;
+        attach::attach(object, interface, hook, &mut links, pins, &mut undo)?;
     }
-    let ports = settle(&maps, &pins, config, &selected, adopted.is_some())?;
+    let ports = settle(&maps, pins, config, &selected, adopted.is_some())?;
     undo.keep();
     for (old, new) in follow::moved::by_name(&former, &selected) {
         let count = follow::moved::follow(&maps, old, new)?;
         log::info!("interface {new} was {old} before: {count} data connections follow");
     }
-
     let report = Report {
         interfaces: selected,
         hook,
         ports,
         adopted,
     };
-    let former = maps.interfaces.all()?;
-    let loaded = Loaded {
+    Ok(Up {
         maps,
-        states: vec![follow::State::Served; report.interfaces.len()],
-        report,
         objects,
-        pins,
-        lock,
-        log_level: config.log_level,
-        domains: config.domains.clone(),
-    };
-    loaded.release_others(links, &former, &devices);
-    Ok(loaded)
+        report,
+        stale: links,
+        devices,
+    })
 }
 
 /// Loads new maps and pins them.

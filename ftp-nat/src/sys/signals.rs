@@ -1,4 +1,4 @@
-//! The signals that ask a process to end.
+//! The signals that ask something of a process.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -22,12 +22,31 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one and gives its name.
-    pub(crate) async fn next(&mut self) -> &'static str {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.hang_up.recv() => "SIGHUP",
+            _ = self.interrupt.recv() => Asked::End("SIGINT"),
+            _ = self.terminate.recv() => Asked::End("SIGTERM"),
+            _ = self.hang_up.recv() => Asked::HangUp,
+        }
+    }
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// To end; by the signal of this name.
+    End(&'static str),
+    /// SIGHUP: the terminal is gone, or, of a service, to read its configuration again.
+    HangUp,
+}
+
+impl Asked {
+    /// The signal's name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::End(name) => name,
+            Self::HangUp => "SIGHUP",
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod adding_ports;
 mod cli_errors;
+mod configuration;
 mod conflicts;
 mod data_path;
 mod domains;

@@ -9,11 +9,12 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use log::LevelFilter;
 
-use super::PinPath;
+use super::{PinPath, given::Given};
 use crate::{
     advertise::{self, Advertised},
     daemon::{self, Plan},
     loader::{Config, attach::Hook, interfaces::NamedDomain},
+    metrics::address::Address,
     policy::Policy,
     ports::ControlPort,
 };
@@ -21,10 +22,11 @@ use crate::{
 /// Load the programs, attach them, and serve them in the foreground.
 ///
 /// Prints one line beginning with "ready:" on stderr when packets are being
-/// handled, and tells systemd (Type=notify). It ends on SIGINT, SIGTERM or
-/// SIGHUP. However it ends, the data path stays pinned and goes on handling
-/// packets, unless --unload-on-exit; `run` again adopts it and replaces the
-/// programs without losing a packet or a session. Interfaces no longer named
+/// handled, and tells systemd (Type=notify). It ends on SIGINT or SIGTERM. However
+/// it ends, the data path stays pinned and goes on handling packets, unless
+/// --unload-on-exit; `run` again adopts it and replaces the programs without
+/// losing a packet or a session. SIGHUP makes it read its configuration file
+/// again, and do what is said there now, as `ftp-nat reload` does. Interfaces no longer named
 /// are then detached, new ones attached, and the options of this command line
 /// hold instead of the former ones. If anything fails at the start, everything
 /// is left as it was.
@@ -80,6 +82,12 @@ pub(super) struct Options {
     path: path::Options,
     #[command(flatten)]
     pin_path: PinPath,
+    /// Serve metrics at http://ADDRESS:PORT/metrics, in the OpenMetrics format.
+    ///
+    /// A port alone is that of the loopback address. Whoever reaches the address
+    /// can read them; they hold no address of a client or a server.
+    #[arg(long, value_name = "[ADDRESS:]PORT")]
+    metrics: Option<Address>,
     /// Remove programs and maps when the process ends.
     ///
     /// At once: control connections whose announcements were rewritten to another
@@ -117,6 +125,7 @@ pub(super) fn run(
     level: LevelFilter,
     values: Vec<(String, String)>,
     file: Option<PathBuf>,
+    given: &Given,
 ) -> anyhow::Result<()> {
     let plan = plan(options, level, values, file).context("run")?;
     if let Some(file) = &plan.file {
@@ -125,7 +134,7 @@ pub(super) fn run(
             file.display()
         );
     }
-    daemon::run(&plan).context("run")
+    daemon::run(plan, &|| given.plan(level)).context("run")
 }
 
 /// What these options ask for.
@@ -142,6 +151,7 @@ pub(super) fn plan(
     }
     Ok(Plan {
         unload_on_exit: options.unload_on_exit,
+        metrics: options.metrics,
         config: config(options, level),
         values,
         file,

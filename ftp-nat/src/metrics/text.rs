@@ -1,0 +1,221 @@
+//! The text of a scrape.
+
+use std::fmt;
+
+use ftp_nat_common::counter::Counter;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric as _, text::encode},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    registry::Registry,
+};
+
+use super::names::{FAMILIES, PREFIX, place};
+use crate::view::stats::{Fill, Stats};
+
+/// The text for what the maps say now.
+pub fn of(stats: Stats) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix(PREFIX);
+    registry.register_collector(Box::new(Now(stats)));
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+#[derive(Debug)]
+struct Now(Stats);
+
+impl Now {
+    fn counter(&self, wanted: Counter) -> u64 {
+        let found = self
+            .0
+            .counters
+            .iter()
+            .find(|(counter, _)| *counter == wanted);
+        found.map_or(0, |(_, value)| *value)
+    }
+
+    fn tables(&self) -> [(&'static str, Fill); 5] {
+        let tables = &self.0.tables;
+        [
+            ("sessions", tables.sessions),
+            ("expectations", tables.expectations),
+            ("flows", tables.flows),
+            ("stack_flows", tables.stack_flows),
+            ("interfaces", tables.interfaces),
+        ]
+    }
+}
+
+impl Collector for Now {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut gauge = |name: &str, help: &str, values: &[(Labels<'_>, u64)]| {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (labels, value) in values {
+                // A gauge is signed, and no table has so many entries.
+                let value = ConstGauge::new(i64::try_from(*value).unwrap_or(i64::MAX));
+                value.encode(metric.encode_family(labels)?)?;
+            }
+            Ok(())
+        };
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        gauge(
+            "build_info",
+            "The program that serves this",
+            &[(&version, 1)],
+        )?;
+        let draining = u64::from(self.0.draining);
+        gauge(
+            "draining",
+            "Whether `unload` waits for connections to end",
+            &[(&[], draining)],
+        )?;
+        let labels = self.tables().map(|(name, _)| [("table", name)]);
+        let fill = |value: fn(&Fill) -> u64| {
+            let tables = self.tables();
+            let values = labels.iter().zip(tables.iter());
+            values
+                .map(|(label, (_, fill))| (label as Labels<'_>, value(fill)))
+                .collect::<Vec<_>>()
+        };
+        gauge(
+            "table_entries",
+            "Entries of a table",
+            &fill(|fill| fill.entries),
+        )?;
+        gauge(
+            "table_size",
+            "Entries that a table has room for",
+            &fill(|fill| fill.max.into()),
+        )?;
+
+        let mut counter = |name: &str, help: &str, values: &[(Labels<'_>, u64)]| {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (labels, value) in values {
+                ConstCounter::new(*value).encode(metric.encode_family(labels)?)?;
+            }
+            Ok(())
+        };
+        for family in FAMILIES {
+            let counters: Vec<_> = family.counters().collect();
+            let labels: Vec<_> = counters.iter().map(|c| [family.label(*c)]).collect();
+            let values = labels.iter().zip(&counters);
+            let values: Vec<_> = values
+                .map(|(label, c)| (label as Labels<'_>, self.counter(*c)))
+                .collect();
+            counter(family.metric, family.help, &values)?;
+        }
+        let alone = self
+            .0
+            .counters
+            .iter()
+            .filter(|(c, _)| place(*c).label.is_none());
+        for (of, value) in alone {
+            let help = of.description().trim().trim_end_matches('.');
+            counter(of.name(), help, &[(&[], *value)])?;
+        }
+        Ok(())
+    }
+}
+
+type Labels<'a> = &'a [(&'static str, &'static str)];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::{
+        maps::Maps,
+        view::{Context, stats::collect},
+    };
+
+    fn scrape(counters: &[(Counter, u64)]) -> String {
+        let context = Context {
+            now_ns: 0,
+            interfaces: [].into(),
+        };
+        of(collect(&Maps::in_memory(counters), &context).unwrap()).unwrap()
+    }
+
+    /// Every sample by its name and labels.
+    fn samples(text: &str) -> BTreeMap<String, String> {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .map(|line| {
+                let (name, value) = line.rsplit_once(' ').unwrap();
+                (name.to_owned(), value.to_owned())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_scrape_has_everything_once_and_ends_as_it_must() {
+        let text = scrape(&[(Counter::RefusedPort, 7), (Counter::Rewrites, 3)]);
+        let found = samples(&text);
+        let lines = text.lines().filter(|line| !line.starts_with('#')).count();
+        assert_eq!(found.len(), lines, "something is there twice:\n{text}");
+        // build_info, draining, two for each of five tables.
+        assert_eq!(lines, Counter::ALL.len() + 2 + 10);
+        let value = |name: &str| found.get(name).map(String::as_str);
+        let refused = "ftp_nat_announcements_refused_total{reason=\"port\"}";
+        assert_eq!(value(refused), Some("7"));
+        assert_eq!(value("ftp_nat_rewrites_total"), Some("3"));
+        assert_eq!(
+            value("ftp_nat_table_size{table=\"sessions\"}"),
+            Some("65536")
+        );
+        assert!(text.ends_with("# EOF\n"));
+        let kinds: Vec<_> = text.lines().filter(|l| l.starts_with("# TYPE ")).collect();
+        let unique: BTreeSet<_> = kinds.iter().collect();
+        assert_eq!(kinds.len(), unique.len(), "a metric is described twice");
+    }
+
+    #[test]
+    fn the_document_and_the_dashboard_name_what_there_is() {
+        let text = scrape(&[]);
+        let known: BTreeSet<_> = samples(&text)
+            .into_keys()
+            .map(|name| name.split('{').next().unwrap().to_owned())
+            .collect();
+        let document = include_str!("../../../docs/metrics.md");
+        let rows = document
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `ftp_nat_"));
+        let documented: BTreeSet<_> = rows
+            .map(|row| format!("ftp_nat_{}", row.split('`').next().unwrap()))
+            .collect();
+        assert_eq!(documented, known, "docs/metrics.md");
+        let dashboard = include_str!("../../../dist/grafana/ftp-nat.json");
+        let used = names_in(dashboard);
+        assert!(used.len() > 10, "{used:?}");
+        let unknown: Vec<_> = used.difference(&known).collect();
+        assert!(unknown.is_empty(), "the dashboard asks for {unknown:?}");
+    }
+
+    #[test]
+    fn the_dashboard_is_json_and_every_panel_asks_something() {
+        let dashboard = include_str!("../../../dist/grafana/ftp-nat.json");
+        let dashboard: serde_json::Value = serde_json::from_str(dashboard).unwrap();
+        let panels = dashboard["panels"].as_array().unwrap();
+        let mut ids = BTreeSet::new();
+        for panel in panels.iter().filter(|panel| panel["type"] != "row") {
+            assert!(
+                ids.insert(panel["id"].as_u64().unwrap()),
+                "{}",
+                panel["title"]
+            );
+            let targets = panel["targets"].as_array().unwrap();
+            for target in targets {
+                let asked = target["expr"].as_str().unwrap();
+                assert!(!names_in(asked).is_empty(), "{}: {asked}", panel["title"]);
+            }
+        }
+    }
+
+    fn names_in(text: &str) -> BTreeSet<String> {
+        let words = text.split(|c: char| c != '_' && !c.is_ascii_alphanumeric());
+        let names = words.filter(|word| word.starts_with("ftp_nat_"));
+        names.map(str::to_owned).collect()
+    }
+}

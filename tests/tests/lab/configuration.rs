@@ -1,0 +1,132 @@
+//! The configuration file, and doing what it says now while running.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use ftp_nat_tests::lab::{Client, Lab, Mode, Server, control::Control, ftp_nat::FtpNat};
+use nix::sys::signal::Signal;
+
+use crate::support::{SHIFTING_PORT, transfers};
+
+/// A port of the default list of those that are never opened.
+const REDIS: u16 = 6379;
+
+/// ftp-nat behind masquerade, told by a file alone, and a client that has logged in.
+struct Configured {
+    control: Control,
+    ftp_nat: FtpNat,
+    server: Server,
+    file: PathBuf,
+    _lab: Lab,
+}
+
+impl Configured {
+    fn new(text: &str) -> Result<Self> {
+        let lab = Lab::masquerade()?;
+        let server = lab.server.vsftpd().start()?;
+        let file = lab.net().dir().join("config.toml");
+        fs::write(&file, text)?;
+        let path = file.to_str().context("a folder that is no text")?;
+        let run = lab.ftp_nat().no_interfaces();
+        let ftp_nat = run.arg("--config").arg(path).start()?;
+        let control = lab.client.log_in(&lab.reach(&server))?;
+        Ok(Self {
+            control,
+            ftp_nat,
+            server,
+            file,
+            _lab: lab,
+        })
+    }
+
+    /// Writes another file, asks for it, and waits until `said` is in the log.
+    fn hang_up(&mut self, text: &str, said: &str) -> Result<()> {
+        fs::write(&self.file, text)?;
+        let before = self.ftp_nat.process().log().len();
+        self.ftp_nat.process().signal(Signal::SIGHUP)?;
+        self.ftp_nat
+            .process()
+            .until_ready(&format!("`{said}` in the log"), |log| {
+                Ok(log.get(before..).is_some_and(|new| new.contains(said)))
+            })
+    }
+}
+
+const FIRST: &str = "wan = ['wan']\nlan = ['lan']\nport = [21]\nlog-level = 'info'\n";
+
+#[test]
+fn a_file_alone_will_do() -> Result<()> {
+    let lab = Lab::masquerade()?;
+    let server = lab.server.vsftpd().start()?;
+    let file = lab.net().dir().join("config.toml");
+    fs::write(&file, FIRST)?;
+    let path = file.to_str().context("a folder that is no text")?;
+    let run = lab.ftp_nat().no_interfaces().arg("--config").arg(path);
+    let _ftp_nat = run.start()?;
+    transfers(&lab, &server, Client::Curl, Mode::Port)
+}
+
+#[test]
+fn a_broken_file_is_refused_and_nothing_is_loaded() -> Result<()> {
+    let lab = Lab::masquerade()?;
+    let file = lab.net().dir().join("config.toml");
+    fs::write(&file, format!("{FIRST}prot = 2121\n"))?;
+    let path = file.to_str().context("a folder that is no text")?;
+    let refused = lab.ftp_nat().arg("--config").arg(path).refused()?;
+    ensure!(!refused.status.success(), "it was taken");
+    let place = format!("{path}:5: there is no key prot: did you mean port?");
+    ensure!(refused.stderr.contains(&place), "{}", refused.stderr);
+    ensure!(!lab.net().pin_path().exists(), "something is pinned");
+    Ok(())
+}
+
+#[test]
+fn sighup_applies_what_the_file_says_now_and_no_session_is_lost() -> Result<()> {
+    let mut it = Configured::new(FIRST)?;
+    let file = it.server.publish_random("file.bin", 61, 20_000)?;
+    // Numbers are shifted from here on: the session needs the programs.
+    file.verify(&it.control.retrieve_active(SHIFTING_PORT, "file.bin")?)?;
+    ensure!(it.control.announce(REDIS)?.code == 500, "it was opened");
+    it.hang_up(
+        &format!("{FIRST}deny-ports = []\nexpect-timeout = 30\n"),
+        "changed: expect-timeout: 60 -> 30",
+    )?;
+    file.verify(&it.control.retrieve_active(REDIS, "file.bin")?)?;
+    // New programs on the same maps.
+    let other = FIRST.replace("info", "debug");
+    it.hang_up(&other, "changed: log-level: info -> debug")?;
+    file.verify(&it.control.retrieve_active(SHIFTING_PORT + 1, "file.bin")?)?;
+    ensure!(
+        it.control.announce(REDIS)?.code == 500,
+        "it is denied again"
+    );
+    it.hang_up(&other, "nothing has changed")
+}
+
+#[test]
+fn what_can_not_be_applied_changes_nothing() -> Result<()> {
+    let mut it = Configured::new(FIRST)?;
+    let file = it.server.publish_random("file.bin", 62, 20_000)?;
+    file.verify(&it.control.retrieve_active(SHIFTING_PORT, "file.bin")?)?;
+    for (text, said) in [
+        (
+            format!("{FIRST}deny-ports = []\nprot = 7\n"),
+            "did you mean port?",
+        ),
+        (
+            format!("{FIRST}deny-ports = []\nmax-sessions = 9\n"),
+            "only a new start can change max-sessions",
+        ),
+        (
+            FIRST.replace("'lan'", "'nowhere7'"),
+            "no such interface: nowhere7",
+        ),
+    ] {
+        it.hang_up(&text, said)?;
+        ensure!(
+            it.control.announce(REDIS)?.code == 500,
+            "{said}: half applied"
+        );
+    }
+    file.verify(&it.control.retrieve_active(SHIFTING_PORT + 1, "file.bin")?)
+}
