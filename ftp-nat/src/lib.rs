@@ -9,6 +9,7 @@
 //! | [`ports`] | the watched control ports |
 //! | [`conflicts`] | what on this machine gets into the way |
 //! | [`config`] | the configuration file |
+//! | [`doctor`] | what keeps FTP from working here, and what mends it |
 //! | [`policy`] | the settings: limits, denied ports, the data path |
 //! | [`drain`] | unloading without breaking what runs |
 //! | [`daemon`] | the run loop: sweep, kernel logs, signals |
@@ -24,6 +25,7 @@ pub mod cli;
 pub mod config;
 pub mod conflicts;
 pub mod daemon;
+pub mod doctor;
 pub mod drain;
 pub mod error;
 pub mod loader;

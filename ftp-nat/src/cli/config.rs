@@ -1,10 +1,10 @@
 //! `ftp-nat config`.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Subcommand};
 
-use super::{Cli, given::Given, output};
+use super::{Cli, given, output};
 use crate::{
     config::{self, File, Keys},
     loader::interfaces,
@@ -35,9 +35,10 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let Action::Check { file } = &options.action;
     let count = File::read(file, &Keys::of(Cli::command()))?.len();
     // As `run` would: what is wrong only together is found too.
-    let mut words: Vec<OsString> = ["ftp-nat", "run", "--config"].map(Into::into).to_vec();
-    words.push(file.into());
-    let plan = Given::new(words).plan(log::max_level())?;
+    let Some((_, plan)) = given::planned(Some(file)) else {
+        return Ok(());
+    };
+    let plan = plan?;
     let config = &plan.config;
     if let Err(e) = interfaces::select(&config.wan, &config.lan, &links::all()?) {
         log::warn!(

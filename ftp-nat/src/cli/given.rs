@@ -94,6 +94,16 @@ impl Given {
     }
 }
 
+/// What `run` would do by a file alone: the one that is named, or the one that
+/// is there. `None` if none is.
+pub(super) fn planned(file: Option<&Path>) -> Option<(PathBuf, Result<Plan>)> {
+    let default = Path::new(config::DEFAULT_PATH);
+    let file = file.or_else(|| default.exists().then_some(default))?;
+    let mut words: Vec<OsString> = ["ftp-nat", "run", "--config"].map(Into::into).to_vec();
+    words.push(file.into());
+    Some((file.to_owned(), Given::new(words).plan(log::max_level())))
+}
+
 /// The file that a verb reads: the one that is named, or the one that is there.
 fn file_of(verb: &Verb) -> Option<PathBuf> {
     let Verb::Run(options) = verb else {

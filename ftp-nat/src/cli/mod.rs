@@ -1,6 +1,7 @@
 //! The command line, one file per verb.
 
 mod config;
+mod doctor;
 mod given;
 mod logging;
 mod output;
@@ -43,6 +44,7 @@ enum Verb {
     Sessions(sessions::Options),
     Translations(translations::Options),
     Config(config::Options),
+    Doctor(doctor::Options),
 }
 
 /// Where the data path is pinned.
@@ -94,6 +96,7 @@ pub fn run(words: Vec<OsString>) -> anyhow::Result<()> {
         Verb::Sessions(options) => sessions::run(&options),
         Verb::Translations(options) => translations::run(&options),
         Verb::Config(options) => config::run(&options),
+        Verb::Doctor(options) => doctor::run(&options),
     }
 }
 

@@ -4,13 +4,14 @@ use std::fs;
 
 use ftp_nat_common::addr::Addr;
 
+use super::Finding;
 use crate::{
     loader::interfaces::Selected,
     sys::addresses::{self, Addresses},
 };
 
 /// The interfaces that have an address and don't forward its family.
-pub(super) fn look(interfaces: &[Selected]) -> Vec<String> {
+pub(super) fn look(interfaces: &[Selected]) -> Vec<Finding> {
     let addresses = match addresses::all() {
         Ok(addresses) => addresses,
         Err(e) => {
@@ -24,10 +25,14 @@ pub(super) fn look(interfaces: &[Selected]) -> Vec<String> {
         for (family, spelled) in families(&own) {
             let path = format!("/proc/sys/net/{family}/conf/{name}/forwarding");
             if is_off(&fs::read_to_string(&path).unwrap_or_default()) {
-                found.push(format!(
-                    "{name} doesn't forward {spelled}: nothing gets through the gateway \
-                     (echo 1 > {path})"
-                ));
+                found.push(Finding {
+                    about: "forwarding",
+                    is_error: true,
+                    what: format!(
+                        "{name} doesn't forward {spelled}: nothing gets through the gateway"
+                    ),
+                    mend: format!("echo 1 > {path}"),
+                });
             }
         }
     }

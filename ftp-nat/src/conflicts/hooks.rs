@@ -1,12 +1,13 @@
 //! Other programs on the hooks that ftp-nat uses.
 
+use super::Finding;
 use crate::loader::{
     attach::{self, Hook, Side},
     interfaces::Selected,
 };
 
 /// What runs on the hooks of the interfaces beside us.
-pub(super) fn look(interfaces: &[Selected], hook: Hook) -> Vec<String> {
+pub(super) fn look(interfaces: &[Selected], hook: Hook) -> Vec<Finding> {
     let mut found = Vec::new();
     for interface in interfaces {
         for side in Side::BOTH {
@@ -32,26 +33,36 @@ pub(crate) struct Runner {
     pub(crate) name: String,
 }
 
-fn describe(interface: &str, side: Side, chain: &[Runner], own: &Runner) -> Option<String> {
+fn describe(interface: &str, side: Side, chain: &[Runner], own: &Runner) -> Option<Finding> {
     let at = chain.iter().position(|runner| runner == own)?;
     if chain.len() == 1 {
         return None;
     }
-    let verdict = match side {
-        Side::Ingress if at > 0 => {
-            "what runs before ftp-nat must neither translate nor drop control or data connections"
-        }
-        Side::Egress if at + 1 < chain.len() => {
-            "what runs behind ftp-nat must neither translate nor drop control or data connections"
-        }
-        _ => "that order is right: what they translate lies between ftp-nat's two programs",
+    let (is_error, verdict) = match side {
+        Side::Ingress if at > 0 => (
+            true,
+            "what runs before ftp-nat must neither translate nor drop control or data connections",
+        ),
+        Side::Egress if at + 1 < chain.len() => (
+            true,
+            "what runs behind ftp-nat must neither translate nor drop control or data connections",
+        ),
+        _ => (
+            false,
+            "that order is right: what they translate lies between ftp-nat's two programs",
+        ),
     };
     let names: Vec<_> = chain.iter().map(|runner| runner.name.as_str()).collect();
-    Some(format!(
-        "{interface} has other programs at {}, in this order: {}; {verdict}",
-        side.name(),
-        names.join(", "),
-    ))
+    Some(Finding {
+        about: "hooks",
+        is_error,
+        what: format!(
+            "{interface} has other programs at {}, in this order: {}; {verdict}",
+            side.name(),
+            names.join(", "),
+        ),
+        mend: String::new(),
+    })
 }
 
 #[cfg(test)]
@@ -66,7 +77,7 @@ mod tests {
     }
 
     fn said(side: Side, chain: &[Runner]) -> Option<String> {
-        describe("wan", side, chain, &runner(false, side.program()))
+        describe("wan", side, chain, &runner(false, side.program())).map(|f| f.to_string())
     }
 
     #[test]

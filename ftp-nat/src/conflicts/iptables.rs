@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeSet, process::Command};
 
+use super::Finding;
 use crate::ports::PortSet;
 
 /// Asks the programs that there are. Without naming a table they list those that
 /// exist, and load none.
-pub(super) fn look(watched: &PortSet) -> Vec<String> {
+pub(super) fn look(watched: &PortSet) -> Vec<Finding> {
     let mut found = Vec::new();
     for program in ["iptables-save", "ip6tables-save"] {
         match Command::new(program).output() {
@@ -23,7 +24,7 @@ pub(super) fn look(watched: &PortSet) -> Vec<String> {
 
 /// The rules of a listing (iptables-save(8)) that give a watched port, or one
 /// that can't be told, to the helper `ftp`.
-fn find(listing: &str, program: &str, watched: &PortSet) -> Vec<String> {
+fn find(listing: &str, program: &str, watched: &PortSet) -> Vec<Finding> {
     const PORTS: [&str; 4] = [
         "--dport",
         "--dports",
@@ -84,6 +85,9 @@ mod tests {
         let listing = format!("# Generated\n*raw\n:PREROUTING ACCEPT [0:0]\n{rule}\nCOMMIT\n");
         let watched = ["21", "2121"].map(|port| port.parse().unwrap());
         find(&listing, "iptables", &watched.into_iter().collect())
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]

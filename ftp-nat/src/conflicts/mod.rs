@@ -12,10 +12,10 @@
 mod forwarding;
 mod hooks;
 mod iptables;
-mod nftables;
+pub(crate) mod nftables;
 mod offload;
 
-use std::{collections::BTreeSet, thread};
+use std::{collections::BTreeSet, fmt, thread};
 
 pub(crate) use self::hooks::Runner;
 use crate::{
@@ -46,6 +46,29 @@ impl Setup {
     }
 }
 
+/// Something in the way, or not quite in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of thing it is: `forwarding`, `hooks`, `helper` or `offloads`.
+    pub about: &'static str,
+    /// Nothing, or not all, works because of it. Else it is only to be known.
+    pub is_error: bool,
+    /// What it is.
+    pub what: String,
+    /// What mends it: a command where there is one.
+    pub mend: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if !self.mend.is_empty() {
+            write!(f, ": {}", self.mend)?;
+        }
+        Ok(())
+    }
+}
+
 /// Looks, and warns of what is found. It is done beside the work: programs are
 /// asked that may take their time with many rules.
 pub fn look(setup: Setup) {
@@ -61,7 +84,8 @@ pub fn look(setup: Setup) {
 }
 
 /// All that is found.
-fn all(setup: &Setup) -> Vec<String> {
+#[must_use]
+pub fn all(setup: &Setup) -> Vec<Finding> {
     let mut found = nftables::look(&setup.ports);
     found.extend(iptables::look(&setup.ports));
     found.extend(hooks::look(&setup.interfaces, setup.hook));
@@ -71,7 +95,7 @@ fn all(setup: &Setup) -> Vec<String> {
 }
 
 /// What is said of a rule that gives our connections to the kernel's helper.
-fn helper(place: &str, ports: Option<&BTreeSet<u16>>) -> String {
+fn helper(place: &str, ports: Option<&BTreeSet<u16>>) -> Finding {
     let ports = match ports {
         Some(ports) => {
             let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
@@ -79,8 +103,13 @@ fn helper(place: &str, ports: Option<&BTreeSet<u16>>) -> String {
         }
         None => "ports that can't be told".to_owned(),
     };
-    format!(
-        "the kernel's own FTP helper is assigned to {ports} ({place}): ftp-nat leaves it nothing to \
-         rewrite, so it is of no use on the same port; remove the rule"
-    )
+    Finding {
+        about: "helper",
+        is_error: false,
+        what: format!(
+            "the kernel's own FTP helper is assigned to {ports} ({place}): ftp-nat leaves it nothing \
+             to rewrite, so it is of no use on the same port"
+        ),
+        mend: "remove the rule".to_owned(),
+    }
 }

@@ -4,29 +4,36 @@ use std::{collections::BTreeSet, process::Command};
 
 use serde_json::Value;
 
+use super::Finding;
 use crate::ports::PortSet;
 
 /// Asks `nft`, where there is one.
-pub(super) fn look(watched: &PortSet) -> Vec<String> {
-    // Elements of sets can be many, and hold no rule.
+pub(super) fn look(watched: &PortSet) -> Vec<Finding> {
+    match ruleset() {
+        Ok(ruleset) => find(&ruleset, watched),
+        Err(why) => {
+            log::debug!("nft: {why}");
+            Vec::new()
+        }
+    }
+}
+
+/// The ruleset (libnftables-json(5)) without the elements of sets, which can be
+/// many and hold no rule; or why it can't be had.
+pub(crate) fn ruleset() -> Result<Value, String> {
     let listed = Command::new("nft")
         .args(["-j", "-t", "list", "ruleset"])
-        .output();
-    let why = match listed {
-        Ok(done) if done.status.success() => match serde_json::from_slice(&done.stdout) {
-            Ok(ruleset) => return find(&ruleset, watched),
-            Err(e) => e.to_string(),
-        },
-        Ok(done) => String::from_utf8_lossy(&done.stderr).trim().to_owned(),
-        Err(e) => e.to_string(),
-    };
-    log::debug!("nft: {why}");
-    Vec::new()
+        .output()
+        .map_err(|e| e.to_string())?;
+    if !listed.status.success() {
+        return Err(String::from_utf8_lossy(&listed.stderr).trim().to_owned());
+    }
+    serde_json::from_slice(&listed.stdout).map_err(|e| e.to_string())
 }
 
 /// The rules of a ruleset (libnftables-json(5)) that give a watched port, or one
 /// that can't be told, to a helper of type ftp.
-fn find(ruleset: &Value, watched: &PortSet) -> Vec<String> {
+fn find(ruleset: &Value, watched: &PortSet) -> Vec<Finding> {
     let all = ruleset["nftables"].as_array();
     let objects: Vec<_> = all.into_iter().flatten().collect();
     let is_ftp = |rule: &Value, name: &str| {
@@ -44,7 +51,7 @@ fn find(ruleset: &Value, watched: &PortSet) -> Vec<String> {
         .collect()
 }
 
-fn describe(rule: &Value, watched: &PortSet, is_ftp: &dyn Fn(&str) -> bool) -> Option<String> {
+fn describe(rule: &Value, watched: &PortSet, is_ftp: &dyn Fn(&str) -> bool) -> Option<Finding> {
     let parts = rule["expr"].as_array()?;
     let mapped = parts
         .iter()
@@ -67,9 +74,9 @@ fn describe(rule: &Value, watched: &PortSet, is_ftp: &dyn Fn(&str) -> bool) -> O
 }
 
 /// Ranges of ports.
-type Ranges = Vec<(u64, u64)>;
+pub(crate) type Ranges = Vec<(u64, u64)>;
 
-fn covers(ranges: &Ranges, port: u16) -> bool {
+pub(crate) fn covers(ranges: &Ranges, port: u16) -> bool {
     let port = u64::from(port);
     ranges
         .iter()
@@ -95,7 +102,7 @@ fn helped(statement: &Value, is_ftp: &dyn Fn(&str) -> bool) -> Option<Option<Ran
 
 /// The ports that a comparison of the destination port lets by. `None`: it is of
 /// something else. `Some(None)`: they can't be told.
-fn matched(comparison: &Value) -> Option<Option<Ranges>> {
+pub(crate) fn matched(comparison: &Value) -> Option<Option<Ranges>> {
     let field = &comparison["left"]["payload"];
     if field["field"] != "dport" || comparison["op"] == "!=" {
         return None;
@@ -139,6 +146,9 @@ mod tests {
         ]});
         let watched = ["21", "2121"].map(|port| port.parse().unwrap());
         find(&ruleset, &watched.into_iter().collect())
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     fn dport(right: &Value) -> Value {

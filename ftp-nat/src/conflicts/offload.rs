@@ -1,18 +1,21 @@
 //! Large receive offload: the device merges packets for good, and what comes out
 //! is too large to be forwarded.
 
+use super::Finding;
 use crate::{loader::interfaces::Selected, sys::ethtool};
 
 /// The interfaces that have it on. The kernel turns it off where it forwards,
 /// unless somebody turns it on again.
-pub(super) fn look(interfaces: &[Selected]) -> Vec<String> {
+pub(super) fn look(interfaces: &[Selected]) -> Vec<Finding> {
     let mut found = Vec::new();
     for Selected { name, .. } in interfaces {
         match ethtool::flags(name) {
-            Ok(flags) if has_lro(flags) => found.push(format!(
-                "{name} has large receive offload on, which no gateway can have: \
-                 ethtool -K {name} lro off"
-            )),
+            Ok(flags) if has_lro(flags) => found.push(Finding {
+                about: "offloads",
+                is_error: true,
+                what: format!("{name} has large receive offload on, which no gateway can have"),
+                mend: format!("ethtool -K {name} lro off"),
+            }),
             Ok(_) => {}
             // Many virtual devices know nothing of it.
             Err(e) => log::debug!("offloads of {name}: {e}"),

@@ -161,7 +161,7 @@ pub(crate) fn select(wan: &[String], lan: &[String], devices: &[Device]) -> Resu
 }
 
 /// A device as a named interface.
-pub(super) fn one(device: &Device, lan: bool) -> Result<Selected> {
+pub(crate) fn one(device: &Device, lan: bool) -> Result<Selected> {
     Ok(Selected {
         name: device.name.clone(),
         index: device.index,

@@ -157,6 +157,19 @@ impl Pins {
         lock_directory(&self.path)
     }
 
+    /// The process that serves the data path, its number unless it is in another
+    /// PID namespace. `None`: there is none.
+    pub(crate) fn served_by(&self) -> Result<Option<Option<i32>>> {
+        let inode = fs::metadata(&self.path)
+            .map_err(Error::io(format!("looking at {}", self.path.display())))?;
+        // Without taking it where it can be seen: a start would be refused.
+        let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+        if let Some(pid) = holder(&locks, inode.dev(), inode.ino()) {
+            return Ok(Some(Some(pid)));
+        }
+        Ok(self.lock()?.err().map(|holder| holder.pid))
+    }
+
     /// Waits for the lock against other writers of the port lists, which a
     /// running instance doesn't hold.
     pub(crate) fn lock_ports(&self) -> Result<Lock> {

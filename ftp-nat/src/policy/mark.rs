@@ -21,6 +21,11 @@ impl Default for Mark {
 }
 
 impl Mark {
+    /// That of settings.
+    pub(crate) const fn of(value: u32, mask: u32) -> Self {
+        Self { value, mask }
+    }
+
     /// The bits that are set.
     #[must_use]
     pub const fn value(self) -> u32 {

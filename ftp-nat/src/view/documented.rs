@@ -78,6 +78,7 @@ fn the_fields_of_every_command_are_documented() {
     compare("sessions", &sessions::collect(&maps, &context()).unwrap());
     let all = translations::collect(&maps, &context(), translations::Which::All).unwrap();
     compare("translations", &all);
+    compare("doctor", &crate::doctor::sample());
 }
 
 #[test]
