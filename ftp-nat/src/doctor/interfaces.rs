@@ -27,7 +27,7 @@ pub(super) fn look(path: &Path) -> Vec<Check> {
     let (here, gone): (Vec<_>, Vec<_>) = path.interfaces.iter().partition(|i| i.index != 0);
     let mut checks: Vec<_> = gone.iter().map(|interface| missing(interface)).collect();
     let here: Vec<Selected> = here.into_iter().cloned().collect();
-    checks.extend(here.iter().map(|interface| addressed(interface)));
+    checks.extend(here.iter().map(addressed));
     let hook = if path.is_loaded {
         let (hook, found) = attached(&here);
         checks.extend(found);

@@ -92,9 +92,8 @@ async fn accept(listener: TcpListener, pin_path: Arc<Path>) {
         };
         let pin_path = Arc::clone(&pin_path);
         tokio::spawn(async move {
-            match time::timeout(PATIENCE, converse(stream, pin_path)).await {
-                Ok(Err(e)) => log::debug!("metrics: {e}"),
-                Ok(Ok(())) | Err(_) => {}
+            if let Ok(Err(e)) = time::timeout(PATIENCE, converse(stream, pin_path)).await {
+                log::debug!("metrics: {e}");
             }
             drop(permit);
         });

@@ -25,11 +25,12 @@ use crate::{
 /// handled, and tells systemd (Type=notify). It ends on SIGINT or SIGTERM. However
 /// it ends, the data path stays pinned and goes on handling packets, unless
 /// --unload-on-exit; `run` again adopts it and replaces the programs without
-/// losing a packet or a session. SIGHUP makes it read its configuration file
-/// again, and do what is said there now, as `ftp-nat reload` does. Interfaces no longer named
-/// are then detached, new ones attached, and the options of this command line
-/// hold instead of the former ones. If anything fails at the start, everything
-/// is left as it was.
+/// losing a packet or a session. Interfaces no longer named are then detached,
+/// new ones attached, and the options of this command line hold instead of the
+/// former ones. If anything fails at the start, everything is left as it was.
+///
+/// SIGHUP makes it read its configuration file again and do what is said there
+/// now. What can't be done is refused as a whole, and changes nothing.
 ///
 /// Needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, and CAP_SYS_ADMIN if the bpf
 /// filesystem has to be mounted: in short, root. Linux 6.1 or newer.
