@@ -130,6 +130,8 @@ counters! {
     IcmpRenumbered = "icmp_renumbered",
     /// Control connections with TCP MD5 or TCP-AO signatures, which nobody may edit; passed.
     Signed = "signed",
+    /// Events that found no room in the ring buffer, or in a segment's notes; `explain` and `events` lack them.
+    EventsLost = "events_lost",
     /// IP fragments on which nothing could be decided; passed.
     Fragments = "fragments",
 }

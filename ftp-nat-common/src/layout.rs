@@ -5,7 +5,7 @@ use crate::addr::{Addr, Domain};
 
 /// Changes whenever a key, a value or their meaning changes, so that a pinned
 /// map of another layout is refused and never misread.
-pub const LAYOUT_VERSION: u32 = 4;
+pub const LAYOUT_VERSION: u32 = 5;
 
 /// Names of the TC programs in the object.
 pub mod program {
@@ -59,6 +59,9 @@ pub mod map {
     pub const COUNTERS: &str = "COUNTERS";
     /// Per-CPU array of one scratch value; never pinned.
     pub const SCRATCH: &str = "SCRATCH";
+    /// Ring buffer of `Event`. Pinned, so that what happened while no userspace
+    /// ran can be read afterwards.
+    pub const EVENTS: &str = "EVENTS";
     /// Ring buffer of the kernel side's log; never pinned.
     pub const LOG: &str = "AYA_LOGS";
 
@@ -81,6 +84,7 @@ pub mod map {
         SOURCES,
         STACK_FLOWS,
         COUNTERS,
+        EVENTS,
     ];
 }
 
@@ -119,6 +123,9 @@ pub mod size {
     pub const INTERFACES: u32 = 1_024;
     /// Addresses that are announced as others.
     pub const ADVERTISED: u32 = 1_024;
+    /// Bytes of the ring buffer of events: a power of two, and whole pages. Some
+    /// eight thousand of the longest.
+    pub const EVENTS: u32 = 1 << 20;
 }
 
 /// What userspace tells the kernel side, and what a restarted loader checks.

@@ -18,6 +18,7 @@
 //! | [`pairing`] | how the translation of a connection is learned |
 //! | [`translation`] | expectations (pinholes) and data flows |
 //! | [`counter`] | every counter, by name |
+//! | [`event`] | what happened, as the kernel side tells it |
 //! | [`layout`] | names and sizes of maps, the layout's version |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -28,6 +29,7 @@ extern crate std;
 pub mod addr;
 pub mod counter;
 pub mod csum;
+pub mod event;
 pub mod layout;
 pub mod line;
 pub mod pairing;

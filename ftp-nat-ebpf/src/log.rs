@@ -3,30 +3,12 @@
 
 use aya_ebpf::{bindings::__sk_buff, programs::TcContext};
 use aya_log_ebpf::debug;
-use ftp_nat_common::{
-    addr::Addr,
-    session::{CLIENT, SERVER, Session},
-    translation::Flow,
-};
+use ftp_nat_common::{addr::Addr, session::Session, translation::Flow};
 
 /// An address in the form that the log formats.
 #[inline(always)]
 fn ip(addr: &Addr) -> [u8; 16] {
     addr.octets()
-}
-
-/// A control connection was learned.
-#[inline(never)]
-pub fn learned(skb: *mut __sk_buff, s: &Session) {
-    debug!(
-        TcContext::new(skb),
-        "session {:x}: {:i}:{} to {:i}:{}",
-        s.id,
-        ip(&s.real[CLIENT]),
-        s.real_port[CLIENT].get(),
-        ip(&s.real[SERVER]),
-        s.real_port[SERVER].get()
-    );
 }
 
 /// The session announced a data connection.

@@ -11,6 +11,7 @@
 //! | [`control`] | segments of control connections: edits, sequence numbers, acks |
 //! | [`reclaim`] | making room in full tables |
 //! | [`sources`] | how much of them one host has |
+//! | [`event`] | events for userspace |
 //! | [`log`] | the log for people |
 //! | [`data`] | data connections: expectations, flows, forwarding |
 //! | [`icmp`] | ICMP errors: made, translated, renumbered |
@@ -22,6 +23,7 @@
 
 mod control;
 mod data;
+mod event;
 mod icmp;
 mod learn;
 mod local;

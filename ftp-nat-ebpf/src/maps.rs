@@ -3,11 +3,12 @@
 use aya_ebpf::{
     bindings::{BPF_ANY, BPF_F_NO_PREALLOC},
     macros::map,
-    maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray, RingBuf},
 };
 use ftp_nat_common::{
     addr::{Addr, Domain, Port, Tuple},
     counter::Counter,
+    event::Event,
     layout::{
         INTERFACE_LAN, Interface, PORT_WORDS, PROGRAM_INDICES, SETTING_DOMAINS, Settings, size,
     },
@@ -77,6 +78,8 @@ pub static STACK_FLOWS: HashMap<Tuple, Tuple> =
 #[map]
 pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::ALL.len() as u32, 0);
 #[map]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(size::EVENTS, 0);
+#[map]
 pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
 /// Bytes of payload that are looked at in one go.
@@ -128,6 +131,8 @@ pub struct Scratch {
     pub header: [u8; 128],
     /// Where an option was found in it.
     pub option: Found,
+    /// An event on its way to userspace.
+    pub event: Event,
 }
 
 /// This CPU's scratch memory. TC programs of one CPU never nest.

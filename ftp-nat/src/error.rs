@@ -121,6 +121,16 @@ pub enum Error {
         /// The pin path.
         path: PathBuf,
     },
+    /// No `run` answers at the control socket.
+    #[error(
+        "no `ftp-nat run` serves {}: what happened is in its memory. Start it again, or name the right \
+         place with --pin-path",
+        path.display()
+    )]
+    NobodyServes {
+        /// The pin path.
+        path: PathBuf,
+    },
     /// Another process holds the lock of the pin path.
     #[error(
         "another instance running: process {pid} serves {}; stop it first{advice}",

@@ -12,6 +12,10 @@
 //! | [`doctor`] | what keeps FTP from working here, and what mends it |
 //! | [`policy`] | the settings: limits, denied ports, the data path |
 //! | [`drain`] | unloading without breaking what runs |
+//! | [`events`] | what the kernel side tells, as entries |
+//! | [`history`] | what happened lately, session by session |
+//! | [`explain`] | a session as a ladder, and what it means |
+//! | [`control_socket`] | how other commands ask `run` |
 //! | [`daemon`] | the run loop: sweep, kernel logs, signals |
 //! | [`service`] | the log, as a service needs it |
 //! | [`view`] | what a person or a script sees of the maps: the JSON of every command |
@@ -24,10 +28,14 @@ pub mod advertise;
 pub mod cli;
 pub mod config;
 pub mod conflicts;
+pub mod control_socket;
 pub mod daemon;
 pub mod doctor;
 pub mod drain;
 pub mod error;
+pub mod events;
+pub mod explain;
+pub mod history;
 pub mod loader;
 pub mod maps;
 pub mod metrics;

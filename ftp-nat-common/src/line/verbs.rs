@@ -36,7 +36,7 @@ pub(super) const KIND: u16 = 15;
 impl Request {
     /// The request whose number is in the bits of [`KIND`].
     #[inline(always)]
-    pub(super) const fn from_bits(bits: u16) -> Self {
+    pub const fn from_bits(bits: u16) -> Self {
         match bits & KIND {
             1 => Self::Other,
             2 => Self::Active,

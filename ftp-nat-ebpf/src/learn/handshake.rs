@@ -11,7 +11,6 @@ use ftp_nat_common::{
 use super::{now, pair, pickup::ends_line, session};
 use crate::{
     data::stack,
-    log,
     maps::{CANDIDATES, HALVES, REPLACE, SESSIONS, count, is_watched, learn_port, scratch},
     packet::Packet,
 };
@@ -160,10 +159,5 @@ pub fn complete(packet: Packet) -> u32 {
     let Some(id) = session::from_handshake(candidate) else {
         return 0;
     };
-    if session::enter(scratch, id) == 0 {
-        return 0;
-    }
-    // SAFETY: this CPU's own memory.
-    log::learned(packet.skb, unsafe { &(*scratch).session });
-    1
+    session::enter(scratch, id)
 }

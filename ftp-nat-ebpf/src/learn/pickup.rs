@@ -12,7 +12,6 @@ use ftp_nat_common::{
 
 use super::{now, pair, session};
 use crate::{
-    log,
     maps::{CANDIDATES, REPLACE, Scratch, count, is_control_port, is_watched, learn_port, scratch},
     packet::{Packet, load},
 };
@@ -117,10 +116,7 @@ fn answer(packet: Packet, scratch: *mut Scratch, sighting: &Sighting) {
         count(Counter::PairingMismatches);
         return;
     }
-    if let Some(id) = session::from_midway(packet, candidate)
-        && session::enter(scratch, id) != 0
-    {
-        // SAFETY: this CPU's own memory.
-        log::learned(packet.skb, unsafe { &(*scratch).session });
+    if let Some(id) = session::from_midway(packet, candidate) {
+        session::enter(scratch, id);
     }
 }

@@ -3,6 +3,7 @@
 use ftp_nat_common::{
     addr::{Addr, Tuple},
     counter::Counter,
+    event::What,
     layout::{SETTING_ADVERTISE, SETTING_DRAINING},
     line::Line,
     pairing::{Candidate, MIDWAY_AT_LINE_END, REFUSED},
@@ -16,9 +17,10 @@ use ftp_nat_common::{
 
 use super::{now, pickup::ends_line, random};
 use crate::{
+    event,
     maps::{
-        ADVERTISED, CANDIDATES, CREATE, HALVES, REPLACE, SESSIONS, Scratch, count, scratch,
-        settings,
+        ADVERTISED, CANDIDATES, CREATE, HALVES, REPLACE, SESSIONS, Scratch, count, count_raw,
+        scratch, settings,
     },
     packet::Packet,
     reclaim, sources,
@@ -178,19 +180,20 @@ pub fn enter(scratch: *mut Scratch, id: u64) -> u32 {
     if sources::take(client, what::SESSIONS) == 0 {
         sources::recount(scratch, what::SESSIONS);
         if sources::take(client, what::SESSIONS) == 0 {
-            count(Counter::SessionsSourceCap);
-            refuse(scratch);
+            refuse(scratch, Counter::SessionsSourceCap as u32);
             return 0;
         }
     }
     if insert(scratch, id) == 0 {
         sources::give(client, what::SESSIONS);
-        count(Counter::SessionsTableFull);
-        refuse(scratch);
+        refuse(scratch, Counter::SessionsTableFull as u32);
         return 0;
     }
     count(Counter::SessionsLearned);
     count(Counter::SessionsTrusted);
+    // SAFETY: this CPU's own memory.
+    let midway = unsafe { (*scratch).session.isn == [0; 2] };
+    event::of_session(scratch, What::Learned as u32, u32::from(midway));
     1
 }
 
@@ -227,9 +230,11 @@ fn insert(scratch: *mut Scratch, id: u64) -> u32 {
     1
 }
 
-/// Notes that the connection is not followed.
+/// Notes that the connection is not followed, and why.
 #[inline(never)]
-fn refuse(scratch: *mut Scratch) {
+fn refuse(scratch: *mut Scratch, counter: u32) {
+    count_raw(counter);
+    event::of_session(scratch, What::NotFollowed as u32, counter);
     // SAFETY: this CPU's own memory.
     let candidate = unsafe { &mut (*scratch).candidate };
     candidate.state = REFUSED;

@@ -2,6 +2,8 @@
 
 mod config;
 mod doctor;
+mod events;
+mod explain;
 mod given;
 mod logging;
 mod output;
@@ -45,6 +47,8 @@ enum Verb {
     Translations(translations::Options),
     Config(config::Options),
     Doctor(doctor::Options),
+    Events(events::Options),
+    Explain(explain::Options),
 }
 
 /// Where the data path is pinned.
@@ -64,6 +68,11 @@ impl PinPath {
     fn open(&self) -> crate::Result<Pins> {
         crate::sys::privileges::require(crate::sys::privileges::Purpose::Inspect)?;
         Pins::existing(&self.pin_path)
+    }
+
+    /// The directory, if something is pinned there, so that `run` can be asked.
+    fn served(&self) -> crate::Result<PathBuf> {
+        self.open().map(|pins| pins.path().to_owned())
     }
 
     /// The maps that are pinned there.
@@ -95,6 +104,8 @@ pub fn run(words: Vec<OsString>) -> anyhow::Result<()> {
         Verb::Stats(options) => stats::run(&options),
         Verb::Sessions(options) => sessions::run(&options),
         Verb::Translations(options) => translations::run(&options),
+        Verb::Events(options) => events::run(&options),
+        Verb::Explain(options) => explain::run(&options),
         Verb::Config(options) => config::run(&options),
         Verb::Doctor(options) => doctor::run(&options),
     }

@@ -6,20 +6,27 @@ pub mod reload;
 mod sources;
 pub mod sweep;
 
-use std::{path::PathBuf, time::Duration};
+use std::{cell::RefCell, path::PathBuf, rc::Rc, time::Duration};
 
+use ftp_nat_common::layout::map;
 use sd_notify::NotifyState;
 use tokio::{
     io::{Interest, unix::AsyncFd},
-    task::JoinHandle,
+    task::{self, JoinHandle},
     time::{self, MissedTickBehavior},
 };
 
 use self::sweep::{Sweep, Swept};
 use crate::{
     conflicts::{self, Setup},
+    control_socket::serve::{ControlSocket, Surroundings},
     drain,
     error::{Error, Result},
+    events::{
+        Clock,
+        listen::{self, Listener},
+    },
+    history::{History, Limits},
     loader::{self, Config, Loaded, Object, Report},
     maps::{Maps, PAGE},
     metrics::{address::Address, serve::Bound},
@@ -60,7 +67,9 @@ pub fn run(plan: Plan, again: &Again<'_>) -> Result<()> {
         .enable_all()
         .build()
         .map_err(Error::io("starting the event loop"))?;
-    runtime.block_on(serve(plan, again))
+    // Tasks share what isn't shared between threads.
+    let tasks = tokio::task::LocalSet::new();
+    runtime.block_on(tasks.run_until(serve(plan, again)))
 }
 
 /// Reads the options anew.
@@ -78,13 +87,15 @@ async fn serve(mut plan: Plan, again: &Again<'_>) -> Result<()> {
     let mut metrics = metrics.map(|m| m.serve(&pin_path)).transpose()?;
     let mut messages = Messages::default();
     loaded.objects.iter_mut().for_each(|o| messages.forward(o));
+    let history = Rc::new(RefCell::new(History::new(Limits::default())));
+    let socket = remember(&loaded, &plan.config, &history);
     eprintln!("{}", ready_line(&loaded.report, &plan.config));
     notify(&[NotifyState::Ready]);
     conflicts::look(Setup::of(&loaded.report));
     let name = loop {
         let asked = tokio::select! {
             asked = signals.next() => asked,
-            never = maintain_forever(&mut loaded, &mut watch, &mut messages) => match never {},
+            never = maintain_forever(&mut loaded, &mut watch, &mut messages, &history) => match never {},
         };
         match asked {
             Asked::End(name) => break name,
@@ -96,7 +107,51 @@ async fn serve(mut plan: Plan, again: &Again<'_>) -> Result<()> {
     };
     log::info!("{name}: ending");
     notify(&[NotifyState::Stopping]);
+    // Before the lock goes: the next instance makes a socket of the same name.
+    if let Some(socket) = socket {
+        socket.abort();
+        let _ = socket.await;
+    }
     end(loaded, plan.unload_on_exit)
+}
+
+/// Has the history written, and asked for. Packets are handled without it too.
+/// Gives the task that answers.
+fn remember(
+    loaded: &Loaded,
+    config: &Config,
+    history: &Rc<RefCell<History>>,
+) -> Option<task::JoinHandle<()>> {
+    let without = |e: Error| {
+        log::warn!(
+            "`explain`, `events` and `top` will lack things: {}",
+            e.whole()
+        )
+    };
+    if let Err(e) = listen::seed(history, &loaded.maps) {
+        without(e);
+    }
+    let events = loaded.objects.first().map(|object| object.map(map::EVENTS));
+    let listener = events
+        .unwrap_or(Err(Error::ObjectLacks(map::EVENTS)))
+        .and_then(|events| Listener::new(events, Rc::clone(history), Rc::clone(&loaded.maps)));
+    match listener {
+        Ok(listener) => drop(task::spawn_local(listener.run())),
+        Err(e) => without(e),
+    }
+    match ControlSocket::bind(&config.pin_path) {
+        Ok(socket) => {
+            let surroundings = Rc::new(Surroundings {
+                history: Rc::clone(history),
+                maps: Rc::clone(&loaded.maps),
+            });
+            Some(task::spawn_local(socket.serve(surroundings)))
+        }
+        Err(e) => {
+            without(e);
+            None
+        }
+    }
 }
 
 fn end(loaded: Loaded, unload_on_exit: bool) -> Result<()> {
@@ -167,6 +222,7 @@ async fn maintain_forever(
     loaded: &mut Loaded,
     watch: &mut Watch,
     messages: &mut Messages,
+    history: &RefCell<History>,
 ) -> std::convert::Infallible {
     let mut interval = time::interval(MAINTENANCE_INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -196,7 +252,7 @@ async fn maintain_forever(
         if let Err(e) = loaded.forget_interfaces() {
             log::error!("{}", e.whole());
         }
-        match sweep_all(&loaded.maps).await {
+        match sweep_all(&loaded.maps, history).await {
             Ok(swept) if swept != Swept::default() => log::debug!("swept {swept:?}"),
             Ok(_) => {}
             Err(e) => log::error!("sweeping: {}", e.whole()),
@@ -205,10 +261,15 @@ async fn maintain_forever(
 }
 
 /// One sweep, a page at a time, so that signals and messages aren't kept waiting.
-async fn sweep_all(maps: &Maps) -> Result<Swept> {
+async fn sweep_all(maps: &Maps, history: &RefCell<History>) -> Result<Swept> {
     let mut sweep = Sweep::default();
     loop {
-        if let Some(swept) = sweep.step(maps, clock::monotonic_ns(), PAGE)? {
+        let swept = sweep.step(maps, clock::monotonic_ns(), PAGE)?;
+        let clock = Clock::now();
+        for event in sweep.events() {
+            listen::take(&event, &clock, history, maps);
+        }
+        if let Some(swept) = swept {
             return Ok(swept);
         }
         tokio::task::yield_now().await;

@@ -5,13 +5,14 @@
 //! at the moment it is removed, and put back if it turned out to be another
 //! one, or alive.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, mem};
 
 use ftp_nat_common::{
     addr::Tuple,
-    session::{CLIENT, EditsKey, HalfRef, PENDING_MAX, SERVER, Session},
+    event::{End, Event, What},
+    session::{CLIENT, EditsKey, HalfRef, PENDING_MAX, SERVER, SESSION_IDLE_NS, Session},
     source::{Source, SourceKey},
-    translation::{Expectation, ExpectationKey},
+    translation::{Expectation, ExpectationKey, FLOW_FIN, FLOW_PEER_FIN, FLOW_RST, Flow, SECOND},
 };
 
 use super::{exits, sources};
@@ -42,15 +43,28 @@ pub struct Sweep {
     counted: HashMap<SourceKey, Source>,
     exits: Cursor,
     swept: Swept,
+    /// What nobody else tells.
+    events: Vec<Event>,
 }
 
 impl Sweep {
+    /// What was noticed since this was called last.
+    pub fn events(&mut self) -> Vec<Event> {
+        mem::take(&mut self.events)
+    }
+
     /// Looks at about `max` more entries. Gives the result when all were seen.
     pub fn step(&mut self, maps: &Maps, now_ns: u64, max: usize) -> Result<Option<Swept>> {
         if self.sessions != Cursor::End {
             for (id, session) in maps.sessions.page(&mut self.sessions, max)? {
                 let over = session.expired(now_ns) && remove_session(maps, id, now_ns)?;
                 self.swept.sessions += usize::from(over);
+                // The kernel side told of other ends.
+                if over && session.idle_limit_ns() == SESSION_IDLE_NS {
+                    let mut event = Event::new(What::Ended, id, now_ns);
+                    event.number = End::Idle as u16;
+                    self.events.push(event);
+                }
                 if !over {
                     let client = SourceKey {
                         addr: session.real[CLIENT],
@@ -68,7 +82,9 @@ impl Sweep {
                 let over = now_ns.saturating_sub(found.made_ns) > timeout
                     && remove_expectation(maps, &key, &found)?;
                 self.swept.expectations += usize::from(over);
-                if !over {
+                if over {
+                    self.events.push(expired(&key, &found, now_ns, timeout));
+                } else {
                     self.counted.entry(found.source()).or_default().expectations += 1;
                 }
             }
@@ -76,8 +92,9 @@ impl Sweep {
             for (key, flow) in maps.flows.page(&mut self.flows, max)? {
                 if flow.expired(now_ns) {
                     let peer = flow.to.reversed();
-                    let over = remove_connection(maps, [key, peer], now_ns)?;
-                    self.swept.connections += usize::from(over);
+                    let removed = remove_connection(maps, [key, peer], now_ns)?;
+                    self.swept.connections += usize::from(removed.iter().any(Option::is_some));
+                    self.events.extend(went_idle(&key, &removed, now_ns));
                 }
             }
         } else if self.exits != Cursor::End {
@@ -155,26 +172,55 @@ fn remove_expectation(maps: &Maps, key: &ExpectationKey, seen: &Expectation) -> 
     }
 }
 
-/// Removes a connection if both of its flows have expired.
-fn remove_connection(maps: &Maps, keys: [Tuple; 2], now_ns: u64) -> Result<bool> {
+/// Removes a connection if both of its flows have expired. Gives those that were
+/// there.
+fn remove_connection(maps: &Maps, keys: [Tuple; 2], now_ns: u64) -> Result<[Option<Flow>; 2]> {
     for key in keys {
         if maps
             .flows
             .get(&key)?
             .is_some_and(|flow| !flow.expired(now_ns))
         {
-            return Ok(false);
+            return Ok([None; 2]);
         }
     }
-    let mut removed = false;
-    for key in keys {
-        match maps.flows.take(&key)? {
-            Some(flow) if flow.expired(now_ns) => removed = true,
-            Some(flow) => drop(maps.flows.insert(&key, &flow)?),
+    let mut removed = [None; 2];
+    for (key, removed) in keys.iter().zip(&mut removed) {
+        match maps.flows.take(key)? {
+            Some(flow) if flow.expired(now_ns) => *removed = Some(flow),
+            Some(flow) => drop(maps.flows.insert(key, &flow)?),
             None => {}
         }
     }
     Ok(removed)
+}
+
+/// Nobody came in time.
+fn expired(key: &ExpectationKey, found: &Expectation, now_ns: u64, timeout_ns: u64) -> Event {
+    let mut event = Event::new(What::Expired, found.session, now_ns);
+    event.of_expectation(key, found);
+    event.number = u16::try_from(timeout_ns / SECOND).unwrap_or(u16::MAX);
+    event
+}
+
+/// A connection was silent for too long. One that ended otherwise was told by
+/// the kernel side.
+fn went_idle(key: &Tuple, removed: &[Option<Flow>; 2], now_ns: u64) -> Option<Event> {
+    const BOTH_FINS: u32 = FLOW_FIN | FLOW_PEER_FIN;
+    let [Some(flow), peer] = removed else {
+        return None;
+    };
+    if flow.flags & FLOW_RST != 0 || flow.flags & BOTH_FINS == BOTH_FINS {
+        return None;
+    }
+    let mut event = Event::new(What::DataEnded, flow.session, now_ns);
+    event.of_flow(
+        key,
+        flow,
+        peer.map_or((0, 0), |peer| (peer.packets, peer.bytes)),
+    );
+    event.number = End::Idle as u16;
+    Some(event)
 }
 
 #[cfg(test)]

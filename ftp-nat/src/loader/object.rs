@@ -75,7 +75,7 @@ impl Object {
     }
 
     /// A second handle of a map.
-    pub(super) fn map(&self, name: &'static str) -> Result<MapData> {
+    pub(crate) fn map(&self, name: &'static str) -> Result<MapData> {
         let what = || Error::io(format!("opening map {name}"));
         let map = self
             .ebpf
@@ -103,7 +103,8 @@ fn data(map: &Map) -> Option<&MapData> {
         | Map::HashMap(data)
         | Map::LruHashMap(data)
         | Map::PerCpuArray(data)
-        | Map::ProgramArray(data) => Some(data),
+        | Map::ProgramArray(data)
+        | Map::RingBuf(data) => Some(data),
         _ => None,
     }
 }
@@ -164,6 +165,7 @@ mod tests {
             MapType::ProgramArray => 3,
             MapType::PerCpuArray => 6,
             MapType::LruHash => 9,
+            MapType::RingBuf => 27,
             other => panic!("{other:?} is in no shape"),
         }
     }

@@ -53,7 +53,7 @@ const fn shape<K, V>(name: &'static str, kind: MapType, max_entries: u32) -> Sha
 }
 
 /// All pinned maps.
-pub const SHAPES: [Shape; 17] = [
+pub const SHAPES: [Shape; 18] = [
     shape::<u32, Settings>(map::SETTINGS, MapType::Array, 1),
     shape::<u32, u64>(map::WATCHED_PORTS, MapType::Array, PORT_WORDS),
     shape::<u32, u64>(map::LEARNED_PORTS, MapType::Array, PORT_WORDS),
@@ -75,6 +75,7 @@ pub const SHAPES: [Shape; 17] = [
         MapType::PerCpuArray,
         Counter::ALL.len() as u32,
     ),
+    shape::<(), ()>(map::EVENTS, MapType::RingBuf, size::EVENTS),
 ];
 
 impl Shape {

@@ -1,10 +1,21 @@
 //! The views as text for people.
 
 mod doctor;
+mod events;
+mod explain;
+pub mod ladder;
 mod numbers;
 mod sessions;
 mod stats;
 mod table;
 mod translations;
 
-pub use self::{doctor::doctor, sessions::sessions, stats::stats, translations::translations};
+pub(crate) use self::events::sentence;
+pub use self::{
+    doctor::doctor,
+    events::event,
+    explain::{Style, explanation},
+    sessions::sessions,
+    stats::stats,
+    translations::translations,
+};

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ftp_nat_common::counter::Counter;
+use ftp_nat_common::{
+    counter::Counter,
+    event::{Event, What},
+};
 use serde_json::Value;
 
 use super::{
@@ -10,7 +13,12 @@ use super::{
     sessions::{self, tests::context},
     stats, translations,
 };
-use crate::maps::Maps;
+use crate::{
+    events::{Clock, Entry},
+    explain::{Surroundings, explain, verdict::Name},
+    history::{self, History, Limits, Which},
+    maps::Maps,
+};
 
 const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/json.md"));
 
@@ -37,6 +45,8 @@ fn walk(path: &str, value: &Value, paths: &mut BTreeSet<String>) {
     match value {
         // Their names have a table of their own.
         Value::Object(_) if path == "counters" => drop(paths.insert(path.to_owned())),
+        // So have events.
+        Value::Object(_) if path == "sessions[].entries[]" => drop(paths.insert(path.to_owned())),
         Value::Object(fields) => {
             for (name, value) in fields {
                 let dot = if path.is_empty() { "" } else { "." };
@@ -79,6 +89,59 @@ fn the_fields_of_every_command_are_documented() {
     let all = translations::collect(&maps, &context(), translations::Which::All).unwrap();
     compare("translations", &all);
     compare("doctor", &crate::doctor::sample());
+}
+
+/// An event of each kind.
+fn events() -> Vec<Value> {
+    let clock = Clock::now();
+    let entries = What::ALL.map(|what| {
+        let mut event = Event::new(what, 1, 0);
+        (event.form, event.number) = (1, 1);
+        serde_json::to_value(Entry::of(&event, &clock).unwrap()).unwrap()
+    });
+    let lost = serde_json::json!({ "event": "lost", "lost": 1 });
+    entries.into_iter().chain([lost]).collect()
+}
+
+#[test]
+fn the_fields_of_events_are_documented() {
+    let events = events();
+    let printed: BTreeSet<_> = events.iter().flat_map(printed).collect();
+    assert_eq!(documented("`ftp-nat events --json`"), printed);
+    let row = |name: &str| {
+        let row = DOCUMENT
+            .lines()
+            .find(|row| row.starts_with(&format!("| `{name}` |")) && row.contains(": `"));
+        row.unwrap_or_else(|| panic!("no event {name}"))
+    };
+    let mut names = BTreeSet::new();
+    for event in &events {
+        let name = event["event"].as_str().unwrap();
+        names.insert(name.to_owned());
+        for field in event.as_object().unwrap().keys() {
+            let always = ["at", "session", "event"].contains(&field.as_str());
+            let told = row(name).contains(&format!("`{field}`"));
+            assert!(always || told, "{field} of {name}");
+        }
+    }
+    assert_eq!(documented("Events"), names);
+}
+
+#[test]
+fn the_fields_of_explain_are_documented() {
+    let mut history = History::new(Limits::default());
+    history.note(history::tests::learned(1, 0));
+    let found = history.find(&Which::Last { last: 1 });
+    let around = Surroundings::default();
+    let mut explanation = explain(found, None, jiff::Timestamp::now(), &around);
+    explanation.sessions[0].verdicts[0]
+        .advice
+        .push(String::new());
+    let outside = explanation.sessions[0].verdicts.clone();
+    explanation.verdicts = outside;
+    compare("explain", &explanation);
+    let names = Name::ALL.iter().map(|name| name.text().to_owned());
+    assert_eq!(documented("Verdicts"), names.collect());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use ftp_nat_tests::{
         capture::Sides,
         cleanup::{BPFFS, NETNS_DIR, folder},
     },
-    ladder::Ladder,
+    ladder,
 };
 
 /// Where the demo prints.
@@ -90,7 +90,7 @@ impl Stage {
 
     /// What was said on both sides.
     pub fn ladder(self, sides: &Sides, port: u16, client: &str, server: &str) -> Result<()> {
-        let ladder = Ladder::new(sides, port, client, server)?;
+        let ladder = ladder::of(sides, port, client, server)?;
         println!("\n{}", ladder.color(self.color).fit(self.width));
         Ok(())
     }

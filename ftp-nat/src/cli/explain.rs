@@ -1,0 +1,134 @@
+//! `ftp-nat explain`.
+
+use std::{
+    io::{IsTerminal as _, stdout},
+    net::IpAddr,
+};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use jiff::Timestamp;
+
+use super::{PinPath, output};
+use crate::{
+    control_socket::{Answer, Request, ask::ask},
+    explain::{Explanation, Surroundings, explain},
+    history::{Found, Which},
+    maps::Maps,
+    render,
+};
+
+/// Say why a transfer works or doesn't: what each end said and got, and what to do.
+///
+/// Without arguments it is about the session that was heard of last. `run` keeps
+/// the latest few thousand sessions, finished ones too. Passwords and names are not
+/// among what it keeps.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The session, as `ftp-nat sessions` and `ftp-nat events` name it; its first
+    /// digits are enough.
+    #[arg(conflicts_with_all = ["client", "last"])]
+    session: Option<String>,
+    /// The sessions of a client, by its own address or by the one that servers see.
+    #[arg(long, value_name = "IP")]
+    client: Option<IpAddr>,
+    /// How many sessions, the latest ones.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    last: u16,
+    /// Print JSON (docs/json.md).
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pin_path: PinPath,
+}
+
+impl Options {
+    fn which(&self) -> Which {
+        let last = usize::from(self.last);
+        match (&self.session, self.client) {
+            (Some(name), _) => Which::Name {
+                prefix: name.trim_start_matches("0x").to_owned(),
+            },
+            (None, Some(address)) => Which::Client { address, last },
+            (None, None) => Which::Last { last },
+        }
+    }
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let explanation = explanation(options).context("explain")?;
+    if options.json {
+        return output::json(&explanation);
+    }
+    let style = render::Style {
+        width: width(),
+        color: stdout().is_terminal(),
+    };
+    output::text(&render::explanation(&explanation, Timestamp::now(), style))
+}
+
+/// Columns of the terminal; 98 where there is none, which is what a ladder needs.
+fn width() -> usize {
+    if !stdout().is_terminal() {
+        return 98;
+    }
+    ratatui::crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns))
+}
+
+fn explanation(options: &Options) -> anyhow::Result<Explanation> {
+    let path = options.pin_path.served()?;
+    let maps = options.pin_path.maps()?;
+    let which = options.which();
+    let found = find(&path, which)?;
+    if let Some(name) = &options.session
+        && found.sessions.is_empty()
+    {
+        bail!(
+            "no session {name}: `ftp-nat explain --last 10` shows the latest ones, `ftp-nat sessions` those \
+             that are open"
+        );
+    }
+    let around = Surroundings::of(&maps)?;
+    Ok(explain(found, options.client, Timestamp::now(), &around))
+}
+
+/// Asks `run` what it knows.
+pub(super) fn find(path: &std::path::Path, which: Which) -> anyhow::Result<Found> {
+    for answer in ask(path, &Request::History { which })? {
+        if let Answer::History(found) = answer? {
+            return Ok(found);
+        }
+    }
+    bail!("`run` did not answer as expected: it is of another version; start it again")
+}
+
+impl Surroundings {
+    /// What the maps say of them.
+    pub(super) fn of(maps: &Maps) -> crate::Result<Self> {
+        use ftp_nat_common::layout::INTERFACE_LAN;
+        let name = |entry: &ftp_nat_common::layout::Interface| {
+            let end = entry
+                .name
+                .iter()
+                .position(|b| *b == 0)
+                .unwrap_or(entry.name.len());
+            String::from_utf8_lossy(&entry.name[..end]).into_owned()
+        };
+        let mut interfaces = maps.interfaces.all()?;
+        interfaces.sort_by_key(|(index, _)| *index);
+        let side = |lan: bool| {
+            interfaces
+                .iter()
+                .filter(|(_, entry)| {
+                    (entry.flags & INTERFACE_LAN != 0) == lan && entry.moved_to == 0
+                })
+                .map(|(_, entry)| name(entry))
+                .collect()
+        };
+        Ok(Self {
+            ports: crate::ports::watched(maps)?.iter().collect(),
+            wan: side(false),
+            lan: side(true),
+        })
+    }
+}
