@@ -11,7 +11,7 @@
 //! | [`turns`] | taking turns, and for how long |
 //! | [`report`] | figures, ratios and targets; as a table and as JSON |
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{fs, net::Ipv4Addr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
@@ -49,6 +49,9 @@ struct Options {
     /// Write the figures to this file, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Be an FTP server at this address: one with descriptors of its own
+    #[arg(long, hide = true, value_name = "ADDRESS")]
+    serve: Option<Ipv4Addr>,
 }
 
 fn main() -> ExitCode {
@@ -62,6 +65,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
+    if let Some(address) = options.serve {
+        return ends::server::run(address);
+    }
     let effort = Effort::new(options.quick, options.pairs);
     let mut workloads = options.only.clone();
     if workloads.is_empty() {

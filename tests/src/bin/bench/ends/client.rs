@@ -23,8 +23,8 @@ pub enum How {
 /// A session that is logged in.
 #[derive(Debug)]
 pub struct Client {
-    control: TcpStream,
-    lines: BufReader<TcpStream>,
+    /// Lines are read from it, and the stream in it is written to.
+    control: BufReader<TcpStream>,
     own: Ipv4Addr,
 }
 
@@ -38,12 +38,8 @@ impl Client {
         let IpAddr::V4(own) = control.local_addr()?.ip() else {
             bail!("a control connection by IPv6");
         };
-        let lines = BufReader::with_capacity(512, control.try_clone()?);
-        let mut client = Self {
-            control,
-            lines,
-            own,
-        };
+        let control = BufReader::with_capacity(512, control);
+        let mut client = Self { control, own };
         client.expect("220")?;
         client.ask("USER bench", "331")?;
         client.ask("PASS bench", "230")?;
@@ -53,13 +49,14 @@ impl Client {
     /// Sends a command; its reply has to begin with `code`.
     pub fn ask(&mut self, command: &str, code: &str) -> Result<String> {
         self.control
+            .get_mut()
             .write_all(format!("{command}\r\n").as_bytes())?;
         self.expect(code).with_context(|| command.to_owned())
     }
 
     fn expect(&mut self, code: &str) -> Result<String> {
         let mut line = String::new();
-        self.lines
+        self.control
             .read_line(&mut line)
             .with_context(|| format!("no reply, {code} was due"))?;
         ensure!(

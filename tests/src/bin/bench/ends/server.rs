@@ -18,6 +18,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{BLOCK, LIMIT, SIGNAL, SMALL, stream};
 
+/// What [`run`] says once clients can come.
+pub const LISTENING: &str = "listening";
+
 /// What a server answers to `PASV`.
 #[derive(Debug, Clone)]
 pub struct Passive {
@@ -46,9 +49,6 @@ impl Server {
     /// Starts one at port 21 of a host.
     pub fn start(host: &Host, own: Ipv4Addr, passive: Passive) -> Result<Self> {
         let listener = host.listen(SocketAddr::from((own, 21)))?;
-        // A crowd of clients comes at once.
-        // SAFETY: listen(2) on a socket that is open.
-        unsafe { libc::listen(std::os::fd::AsRawFd::as_raw_fd(&listener), 4096) };
         let stop = Arc::new(AtomicBool::new(false));
         let shared = Arc::new(Shared {
             own,
@@ -63,6 +63,21 @@ impl Server {
             accepting: Some(accepting),
         })
     }
+}
+
+/// A server in this thread's namespace, for as long as this process lives.
+pub fn run(own: Ipv4Addr) -> Result<()> {
+    let listener = TcpListener::bind((own, 21))?;
+    let shared = Arc::new(Shared {
+        own,
+        passive: Passive {
+            announced: own,
+            ports: None,
+        },
+        next: AtomicU16::new(0),
+    });
+    println!("{LISTENING}");
+    accept(&listener, &AtomicBool::new(false), &shared)
 }
 
 impl Drop for Server {
@@ -102,7 +117,7 @@ enum Data {
 }
 
 struct Session {
-    control: TcpStream,
+    control: BufReader<TcpStream>,
     shared: Arc<Shared>,
     data: Data,
 }
@@ -112,19 +127,18 @@ impl Session {
         control.set_nonblocking(false)?;
         control.set_nodelay(true)?;
         Ok(Self {
-            control,
+            control: BufReader::with_capacity(512, control),
             shared,
             data: Data::None,
         })
     }
 
     fn serve(&mut self) -> Result<()> {
-        let mut lines = BufReader::with_capacity(512, self.control.try_clone()?);
         self.reply("220 ready")?;
         let mut line = String::new();
         loop {
             line.clear();
-            if lines.read_line(&mut line)? == 0 {
+            if self.control.read_line(&mut line)? == 0 {
                 return Ok(());
             }
             let (verb, rest) = line
@@ -147,7 +161,8 @@ impl Session {
     }
 
     fn reply(&mut self, text: &str) -> Result<()> {
-        Ok(self.control.write_all(format!("{text}\r\n").as_bytes())?)
+        let line = format!("{text}\r\n");
+        Ok(self.control.get_mut().write_all(line.as_bytes())?)
     }
 
     fn listen(&mut self) -> Result<()> {

@@ -7,6 +7,7 @@ mod control;
 mod files;
 mod hooks;
 mod load;
+mod scale;
 mod sessions;
 
 use anyhow::Result;
@@ -30,11 +31,13 @@ pub enum Workload {
     Hooks,
     /// Time until the programs are at work
     Load,
+    /// Many control connections at once
+    Scale,
 }
 
 impl Workload {
     /// All.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Bulk,
         Self::Files,
         Self::Control,
@@ -42,6 +45,7 @@ impl Workload {
         Self::Alone,
         Self::Hooks,
         Self::Load,
+        Self::Scale,
     ];
 
     /// As on the command line.
@@ -54,6 +58,7 @@ impl Workload {
             Self::Alone => "alone",
             Self::Hooks => "hooks",
             Self::Load => "load",
+            Self::Scale => "scale",
         }
     }
 
@@ -67,6 +72,7 @@ impl Workload {
             Self::Alone => "packets a second of a data connection, the gateway alone",
             Self::Hooks => "what a program costs for one packet",
             Self::Load => "time until the programs are at work",
+            Self::Scale => "many control connections at once",
         }
     }
 
@@ -80,6 +86,7 @@ impl Workload {
             Self::Alone => alone::run(effort),
             Self::Hooks => hooks::run(effort),
             Self::Load => load::run(effort),
+            Self::Scale => scale::run(effort),
         }
     }
 }
