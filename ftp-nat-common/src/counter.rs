@@ -134,6 +134,8 @@ counters! {
     EventsLost = "events_lost",
     /// IP fragments on which nothing could be decided; passed.
     Fragments = "fragments",
+    /// A part of the programs was missing for a packet: dropped if it is of a control connection that is followed (TCP resends it), passed otherwise.
+    StageMissing = "stage_missing",
 }
 
 #[cfg(test)]

@@ -7,12 +7,51 @@ use crate::addr::{Addr, Domain};
 /// map of another layout is refused and never misread.
 pub const LAYOUT_VERSION: u32 = 5;
 
-/// Names of the TC programs in the object.
+/// Names of the programs in the object that are attached.
 pub mod program {
     /// Runs first at TC ingress of every named interface.
     pub const INGRESS: &str = "ftp_nat_ingress";
     /// Runs last at TC egress of every named interface.
     pub const EGRESS: &str = "ftp_nat_egress";
+}
+
+/// The programs hand a packet on from one to another by tail calls: the kernel
+/// verifies each of them alone, and each has a stack of its own. These are
+/// their places in the program array [`map::STAGES`].
+pub mod stage {
+    use super::program;
+
+    /// Attached; called again to go on with the flows.
+    pub const INGRESS: u32 = 0;
+    /// Attached; called again to go on behind learning.
+    pub const EGRESS: u32 = 1;
+    /// A segment of a control connection from its near host.
+    pub const CONTROL: u32 = 2;
+    /// The same, of a connection that isn't known yet.
+    pub const BEGIN: u32 = 3;
+    /// Gives such a segment its new payload.
+    pub const EDIT: u32 = 4;
+    /// A SYN at ingress.
+    pub const SYN: u32 = 5;
+    /// Learns from a packet at egress.
+    pub const LEARN: u32 = 6;
+    /// An ICMP error at ingress.
+    pub const ICMP_IN: u32 = 7;
+    /// An ICMP error at egress.
+    pub const ICMP_OUT: u32 = 8;
+
+    /// The programs' names, by their places.
+    pub const NAMES: [&str; 9] = [
+        program::INGRESS,
+        program::EGRESS,
+        "ftp_nat_control",
+        "ftp_nat_begin",
+        "ftp_nat_edit",
+        "ftp_nat_syn",
+        "ftp_nat_learn",
+        "ftp_nat_icmp_in",
+        "ftp_nat_icmpout",
+    ];
 }
 
 /// Names of the maps in the object and under the pin path.
@@ -47,9 +86,6 @@ pub mod map {
     /// Hash from [`crate::addr::Addr`] (what the far end would see) to the
     /// `Addr` that is announced to it instead. Written by userspace only.
     pub const ADVERTISED: &str = "ADVERTISED";
-    /// Program array: the program of ingress, by [`super::program_index`], for
-    /// egress to call with what ends on the gateway itself send.
-    pub const PROGRAMS: &str = "PROGRAMS";
     /// Hash from `SourceKey` to `Source`.
     pub const SOURCES: &str = "SOURCES";
     /// Hash from `Tuple` (as egress sees it) to `Tuple` (as it has to leave):
@@ -57,6 +93,10 @@ pub mod map {
     pub const STACK_FLOWS: &str = "STACK_FLOWS";
     /// Per-CPU array of `u64`, indexed by `Counter`.
     pub const COUNTERS: &str = "COUNTERS";
+    /// Program array: the programs of one load, by [`super::stage`]. Each load
+    /// has its own, pinned under a name of its own, because the kernel empties
+    /// an array that no file and no process refers to.
+    pub const STAGES: &str = "STAGES";
     /// Per-CPU array of one scratch value; never pinned.
     pub const SCRATCH: &str = "SCRATCH";
     /// Ring buffer of `Event`. Pinned, so that what happened while no userspace
@@ -80,7 +120,6 @@ pub mod map {
         EXPECTATIONS,
         FLOWS,
         ADVERTISED,
-        PROGRAMS,
         SOURCES,
         STACK_FLOWS,
         COUNTERS,
@@ -92,16 +131,6 @@ pub mod map {
 pub mod global {
     /// `u32`: bytes before the IP header, by the kind of device (14 or 0).
     pub const L2_LEN: &str = "L2_LEN";
-}
-
-/// Entries of the program array.
-pub const PROGRAM_INDICES: u32 = 2;
-
-/// Where in the program array the program for packets with `l2_len` bytes
-/// before the IP header stands.
-#[inline(always)]
-pub const fn program_index(l2_len: u32) -> u32 {
-    (l2_len == 0) as u32
 }
 
 /// Words in a port bitmap.

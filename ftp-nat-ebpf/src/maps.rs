@@ -9,9 +9,7 @@ use ftp_nat_common::{
     addr::{Addr, Domain, Port, Tuple},
     counter::Counter,
     event::Event,
-    layout::{
-        INTERFACE_LAN, Interface, PORT_WORDS, PROGRAM_INDICES, SETTING_DOMAINS, Settings, size,
-    },
+    layout::{INTERFACE_LAN, Interface, PORT_WORDS, SETTING_DOMAINS, Settings, size, stage},
     pairing::{Candidate, PairingKey, Sighting},
     session::{EditsKey, HalfRef, Session},
     source::{Source, SourceKey},
@@ -68,7 +66,7 @@ pub static FLOWS: HashMap<Tuple, Flow> =
 pub static ADVERTISED: HashMap<Addr, Addr> =
     HashMap::with_max_entries(size::ADVERTISED, BPF_F_NO_PREALLOC);
 #[map]
-pub static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(PROGRAM_INDICES, 0);
+pub static STAGES: ProgramArray = ProgramArray::with_max_entries(stage::NAMES.len() as u32, 0);
 #[map]
 pub static SOURCES: HashMap<SourceKey, Source> =
     HashMap::with_max_entries(size::SOURCES, BPF_F_NO_PREALLOC);
@@ -103,8 +101,8 @@ pub struct Scratch {
     pub plan: Plan,
     /// What the engine is told and asks for.
     pub glue: Glue,
-    /// Egress called the program of ingress with the current packet.
-    pub from_egress: u32,
+    /// A program called another one to go on with the current packet.
+    pub resumed: u32,
     /// A way through a table.
     pub walk: Walk,
     /// The way out of the current packet.
@@ -134,6 +132,15 @@ pub struct Scratch {
     /// An event on its way to userspace.
     pub event: Event,
 }
+
+// They are copied by words.
+const _: () = assert!(core::mem::offset_of!(Scratch, edits) % 8 == 0);
+const _: () = assert!(core::mem::offset_of!(Scratch, header) % 8 == 0);
+const _: () = assert!(core::mem::offset_of!(Scratch, candidate) % 8 == 0);
+const _: () = assert!(core::mem::offset_of!(Scratch, expected) % 8 == 0);
+const _: () = assert!(core::mem::offset_of!(Session, requests) % 8 == 0);
+const _: () = assert!(core::mem::offset_of!(Session, line) % 8 == 0);
+const _: () = assert!(core::mem::offset_of!(Session, half) % 8 == 0);
 
 /// This CPU's scratch memory. TC programs of one CPU never nest.
 #[inline(always)]

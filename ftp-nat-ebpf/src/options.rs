@@ -1,6 +1,6 @@
 //! Finding an option in a TCP header, and lowering the MSS.
 
-use aya_ebpf::helpers::bpf_skb_load_bytes;
+use aya_ebpf::{bindings::__sk_buff, helpers::bpf_skb_load_bytes};
 use ftp_nat_common::{
     csum,
     tcp::{OPTIONS_MAX, option},
@@ -27,7 +27,7 @@ pub struct Found {
 /// The result is handed over in memory, so that the verifier goes on from here
 /// once and not once for every place where the option can stand.
 pub fn find(packet: &Packet, kind: u8) -> Option<(u32, u32)> {
-    if search(*packet, u32::from(kind)) == 0 {
+    if ftp_nat_option(packet.skb, u32::from(kind)) == 0 {
         return None;
     }
     let scratch = scratch()?;
@@ -41,9 +41,14 @@ pub fn find(packet: &Packet, kind: u8) -> Option<(u32, u32)> {
     }
 }
 
+/// Finds an option; 1 if it is there. A global function: the verifier looks at it
+/// once, whatever its callers know.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn search(packet: Packet, wanted: u32) -> u32 {
-    let Some(scratch) = scratch() else { return 0 };
+pub extern "C" fn ftp_nat_option(skb: *mut __sk_buff, wanted: u32) -> u32 {
+    let (Some(packet), Some(scratch)) = (Packet::current(skb), scratch()) else {
+        return 0;
+    };
     // SAFETY: this CPU's own memory.
     let (options, found) = unsafe { (&mut (*scratch).header, &mut (*scratch).option) };
     let base = packet.l4 + tcp::HEADER_LEN;

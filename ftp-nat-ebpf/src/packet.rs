@@ -81,7 +81,7 @@ pub struct Headers {
     pub ttl: u8,
     pub flags: u8,
     pub is_v4: bool,
-    /// Egress called the program of ingress with it: the gateway sent it.
+    /// It was seen at egress, and the gateway itself sent it.
     pub from_egress: bool,
 }
 
@@ -198,6 +198,7 @@ fn read_v4(skb: *mut __sk_buff) -> Option<u32> {
     h.l3_len = u32::from(u16::from_be(ip.total_len));
     h.ttl = ip.ttl;
     h.ip_id = u16::from_be(ip.id);
+    h.from_egress = false;
     if is_tcp {
         packet.parse_tcp()
     } else {
@@ -229,6 +230,7 @@ fn read_v6(skb: *mut __sk_buff) -> Option<u32> {
     h.l3_len = u32::from(u16::from_be(ip.payload_len)) + v6::HEADER_LEN;
     h.ttl = ip.hop_limit;
     h.ip_id = 0;
+    h.from_egress = false;
     if is_tcp {
         packet.parse_tcp()
     } else {
@@ -261,6 +263,13 @@ impl Packet {
             skb,
             headers: headers()?,
         })
+    }
+
+    /// Notes that the gateway itself sent the packet.
+    #[inline(always)]
+    pub fn set_from_egress(self) {
+        // SAFETY: this CPU's own memory.
+        unsafe { (*self.headers).from_egress = true };
     }
 
     #[inline(always)]

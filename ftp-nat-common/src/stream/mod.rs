@@ -21,7 +21,14 @@ pub mod ingress;
 pub mod pending;
 pub mod position;
 
-use crate::{addr::Port, line::text::TEXT_MAX, seq::Seq, translation::Kind};
+use self::ingress::Run;
+use crate::{
+    addr::Port,
+    line::{Fed, Line, text::TEXT_MAX},
+    seq::Seq,
+    session::Session,
+    translation::Kind,
+};
 
 /// Edits that can be outstanding in one half; one is kept free for a FIN that
 /// ends a held text.
@@ -217,4 +224,30 @@ pub trait Environment {
 
     /// Counts an event.
     fn count(&mut self, counter: crate::counter::Counter);
+
+    /// Feeds a byte of the end `role` to its line's parser: [`Line::feed`], which
+    /// in the kernel is a function that the verifier looks at once.
+    #[inline(always)]
+    fn feed(&mut self, line: &mut Line, role: usize, byte: u8) -> Fed {
+        line.feed(role, byte)
+    }
+
+    /// Sets free what is held: [`ingress::release`], likewise.
+    #[inline(always)]
+    fn release(&mut self, run: &mut Run, session: &mut Session, edits: Option<&mut Edits>)
+    where
+        Self: Sized,
+    {
+        ingress::release(run, session, edits, self);
+    }
+
+    /// Draws the consequences of a line that ended: [`dialogue::line_ended`],
+    /// likewise.
+    #[inline(always)]
+    fn line_ended(&mut self, session: &mut Session, role: usize)
+    where
+        Self: Sized,
+    {
+        dialogue::line_ended(session, role, self);
+    }
 }

@@ -1,7 +1,10 @@
 //! An acknowledgement on its way to the near host: its number and its SACK
 //! blocks are those of far's view, and become those of near's.
 
-use aya_ebpf::{bindings::TC_ACT_UNSPEC, helpers::bpf_skb_store_bytes};
+use aya_ebpf::{
+    bindings::TC_ACT_UNSPEC,
+    helpers::{bpf_csum_diff, bpf_skb_store_bytes},
+};
 use ftp_nat_common::{
     counter::Counter,
     csum,
@@ -17,7 +20,7 @@ use ftp_nat_common::{
 use super::{drop_for, outstanding};
 use crate::{
     maps::{Scratch, count, scratch},
-    options,
+    memory, options,
     packet::{Packet, bounded_from_one, store, tcp},
 };
 
@@ -74,10 +77,8 @@ fn translate_sack(packet: &Packet, half: &Half, edits: Option<&Edits>, ack: Seq)
 
 /// SACK blocks at most in an option.
 const BLOCKS: u32 = 4;
-/// Bytes of the longest SACK option.
-const SACK_MAX: u32 = 2 + 8 * BLOCKS;
-/// The new option is put together here in the scratch header; the old one
-/// stays for its sum.
+/// The options as they become are put together here in the scratch header;
+/// those that came stay for their sum.
 const NEW: usize = 64;
 
 #[inline(always)]
@@ -89,31 +90,41 @@ fn blocks(
     at: u32,
     size: u32,
 ) -> Option<u32> {
+    if size % 8 != 2 {
+        // Whole blocks only (RFC 2018 section 3): nobody believes anything else.
+        return Some(0);
+    }
     let scratch = scratch()?;
     // SAFETY: this CPU's own memory.
-    unsafe { (*scratch).option.kept = 0 };
+    unsafe {
+        (*scratch).option.kept = 0;
+        let came = (&raw mut (*scratch).header).cast::<[u64; 8]>();
+        memory::copy(came.add(1), came);
+    }
     let count = ((size - 2) / 8).min(BLOCKS);
     let mut n = 0;
     while n < BLOCKS {
         if n < count && !is_duplicate(scratch, ack, at, if n == 0 { count } else { 0 }) {
-            keep_block(scratch, half, edits, at + 2 + n * 8);
+            let edits = edits.map_or(core::ptr::null(), |e| &raw const *e);
+            // SAFETY: the locked session's.
+            unsafe { ftp_nat_sack_block(half, edits, at, at + 2 + n * 8) };
         }
         n += 1;
     }
-    finish_option(scratch);
-    let delta = difference(scratch, at, size);
-    let size = bounded_from_one(size.min(SACK_MAX), 63);
-    // SAFETY: at most 64 bytes behind `NEW` are read.
-    let failed = unsafe {
-        bpf_skb_store_bytes(
-            packet.skb.cast(),
-            packet.l4 + tcp::HEADER_LEN + at,
-            (&raw const (*scratch).header).cast::<u8>().add(NEW).cast(),
-            size,
-            0,
-        )
-    };
-    if failed == 0 { Some(delta) } else { None }
+    finish_option(scratch, at, count);
+    let len = packet.payload - packet.l4 - tcp::HEADER_LEN;
+    let len = bounded_from_one(len, 63);
+    // SAFETY: at most 64 bytes behind `NEW` are read; what came and what becomes
+    // of it are equal behind the options, and so make no difference.
+    unsafe {
+        let came = (&raw mut (*scratch).header).cast::<u8>();
+        let new = came.add(NEW);
+        let at = packet.l4 + tcp::HEADER_LEN;
+        if bpf_skb_store_bytes(packet.skb.cast(), at, new.cast(), len, 0) != 0 {
+            return None;
+        }
+        Some(bpf_csum_diff(came.cast(), NEW as u32, new.cast(), NEW as u32, 0) as u32)
+    }
 }
 
 /// Whether the first of `count` blocks is a D-SACK (RFC 2883). It reports a
@@ -133,59 +144,59 @@ fn is_duplicate(scratch: *mut Scratch, ack: Seq, at: u32, count: u32) -> bool {
     count >= 2 && !start.before(second.0) && !end.after(second.1)
 }
 
-/// Appends the translation of the block at `at` to the new option.
+/// Appends the translation of the block at `at` to the new option. A global
+/// function: the verifier looks at it once.
+///
+/// # Safety
+/// The half and its edits, if they aren't null, are live.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn keep_block(scratch: *mut Scratch, half: &Half, edits: Option<&Edits>, at: u32) {
+pub unsafe extern "C" fn ftp_nat_sack_block(
+    half: *const Half,
+    edits: *const Edits,
+    option: u32,
+    at: u32,
+) -> u32 {
+    // SAFETY: as the caller promises.
+    let (half, edits) = unsafe { (half.as_ref(), edits.as_ref()) };
+    let (Some(scratch), Some(half)) = (scratch(), half) else {
+        return 0;
+    };
     // SAFETY: this CPU's own memory.
     let (options, found) = unsafe { (&mut (*scratch).header, &mut (*scratch).option) };
     let (start, end) = block(options, at);
     if let Some((start, end)) = sack_block(half, edits, start, end) {
-        let to = NEW + 2 + (found.kept as usize & 3) * 8;
+        let to = NEW + (option + 2 + (found.kept & 3) * 8) as usize;
         put(options, to, start.0);
         put(options, to + 4, end.0);
         found.kept += 1;
     }
+    0
 }
 
-/// Writes the new option's kind and length, and padding behind it.
+/// Writes the new option's length, and puts padding in place of the blocks that
+/// are left of `count`; of all of it, if none was kept.
 #[inline(never)]
-fn finish_option(scratch: *mut Scratch) {
+fn finish_option(scratch: *mut Scratch, at: u32, count: u32) {
+    const PADDING: u32 = u32::from_ne_bytes([option::NOP; 4]);
     // SAFETY: this CPU's own memory.
-    let (options, found) = unsafe { (&mut (*scratch).header, &(*scratch).option) };
-    let used = if found.kept == 0 {
-        0
+    let (options, kept) = unsafe { (&mut (*scratch).header, (*scratch).option.kept) };
+    let at = NEW + at as usize;
+    if kept == 0 {
+        options[at & 127] = option::NOP;
+        options[(at + 1) & 127] = option::NOP;
     } else {
-        2 + found.kept * 8
-    };
-    options[NEW] = if used == 0 { option::NOP } else { option::SACK };
-    options[NEW + 1] = if used == 0 { option::NOP } else { used as u8 };
-    let mut n = 2;
-    while n < SACK_MAX {
-        if n >= used {
-            options[(NEW + n as usize) & 127] = option::NOP;
+        options[(at + 1) & 127] = (2 + kept * 8) as u8;
+    }
+    let mut n = 0;
+    while n < BLOCKS {
+        if n >= kept && n < count {
+            let to = at + 2 + n as usize * 8;
+            put(options, to, PADDING);
+            put(options, to + 4, PADDING);
         }
         n += 1;
     }
-}
-
-/// The checksum's difference between the old and the new option.
-#[inline(never)]
-fn difference(scratch: *mut Scratch, at: u32, size: u32) -> u32 {
-    // SAFETY: this CPU's own memory.
-    let options = unsafe { &(*scratch).header };
-    let mut delta = 0;
-    let mut n = 0u32;
-    while n < SACK_MAX {
-        if n < size {
-            // A byte at an even offset in the header is the first of its word.
-            let old = u32::from(options[(at + n) as usize & 63]);
-            let new = u32::from(options[(NEW + n as usize) & 127]);
-            let shift = ((at + n) & 1) * 8;
-            delta = csum::add(delta, csum::diff(old << shift, new << shift));
-        }
-        n += 1;
-    }
-    delta
 }
 
 #[inline(always)]

@@ -1,9 +1,13 @@
 //! Rebuilding a packet. The TCP checksum is repaired at most twice: once for
 //! the pseudo-header (the TCP length), once for all else.
 
+use core::ffi::c_void;
+
 use aya_ebpf::{
     bindings::TC_ACT_UNSPEC,
-    helpers::{bpf_csum_diff, bpf_skb_change_tail, bpf_skb_load_bytes, bpf_skb_store_bytes},
+    helpers::{
+        bpf_csum_diff, bpf_loop, bpf_skb_change_tail, bpf_skb_load_bytes, bpf_skb_store_bytes,
+    },
 };
 use ftp_nat_common::{counter::Counter, csum, stream::ingress::OUTPUT_MAX, tcp::flag};
 
@@ -49,34 +53,58 @@ pub fn sum_packet(packet: &Packet, scratch: *mut Scratch) -> Option<u32> {
 /// What [`sum_packet`] returns, in one register; `u64::MAX` for `None`.
 #[inline(never)]
 fn sum_or_fail(packet: Packet, scratch: *mut Scratch) -> u64 {
-    // Not an argument: what the verifier learns of it here, in every round of
-    // the loop anew, must not tell it anything about the caller's numbers.
-    let len = packet.payload_len();
-    // SAFETY: this CPU's own memory.
-    let block = unsafe { (&raw mut (*scratch).chunk).cast::<u8>() };
-    let mut sum = 0;
-    let mut done = 0;
-    let mut n = 0;
-    while n < (1 << 16) / BLOCK {
-        if done >= len {
-            break;
-        }
-        let part = bounded_from_one((len - done).min(BLOCK), BLOCK - 1);
-        // SAFETY: the block holds `CHUNK` bytes; the word behind the part is
-        // cleared first, for the part may end within it.
-        unsafe {
-            let word = block.add((part & !3) as usize & (CHUNK - 1)).cast::<u32>();
-            *word = 0;
-            if bpf_skb_load_bytes(packet.skb.cast(), packet.payload + done, block.cast(), part) != 0
-            {
-                return u64::MAX;
-            }
-        }
-        sum = sum_block(block, part, sum);
-        done += part;
-        n += 1;
+    let mut summing = Summing {
+        packet,
+        scratch,
+        done: 0,
+        sum: 0,
+    };
+    let blocks = packet.payload_len().div_ceil(BLOCK);
+    let context: *mut Summing = &raw mut summing;
+    // SAFETY: the callback gets the pointer given here.
+    unsafe { bpf_loop(blocks, next_block as *mut c_void, context.cast(), 0) };
+    if summing.done == packet.payload_len() {
+        u64::from(summing.sum)
+    } else {
+        u64::MAX
     }
-    u64::from(sum)
+}
+
+/// A sum on its way.
+struct Summing {
+    packet: Packet,
+    scratch: *mut Scratch,
+    done: u32,
+    sum: u32,
+}
+
+/// Adds a block. A `bpf_loop` callback: 1 ends the loop.
+extern "C" fn next_block(_index: u32, summing: *mut c_void) -> i64 {
+    // SAFETY: the pointer that `sum_or_fail` gave.
+    let s = unsafe { &mut *summing.cast::<Summing>() };
+    let packet = &s.packet;
+    // SAFETY: this CPU's own memory.
+    let block = unsafe { (&raw mut (*s.scratch).chunk).cast::<u8>() };
+    let left = packet.payload_len() - s.done;
+    let part = bounded_from_one(left.min(BLOCK), BLOCK - 1);
+    // SAFETY: the block holds `CHUNK` bytes; the word behind the part is cleared
+    // first, for the part may end within it.
+    unsafe {
+        let word = block.add((part & !3) as usize & (CHUNK - 1)).cast::<u32>();
+        *word = 0;
+        if bpf_skb_load_bytes(
+            packet.skb.cast(),
+            packet.payload + s.done,
+            block.cast(),
+            part,
+        ) != 0
+        {
+            return 1;
+        }
+    }
+    s.sum = sum_block(block, part, s.sum);
+    s.done += part;
+    0
 }
 
 /// Sums the output that the plan tells to send.

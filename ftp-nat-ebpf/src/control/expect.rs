@@ -8,10 +8,13 @@ use ftp_nat_common::{
     addr::{Addr, Domain, Port},
     counter::Counter,
     layout::{SETTING_DRAINING, SETTING_HAIRPIN},
-    line::text::port_of_length,
+    line::{Fed, Line, text::port_of_length},
     session::{SESSION_LOCAL, Session},
     source::{SourceKey, what},
-    stream::Environment,
+    stream::{
+        Edits, Environment, dialogue,
+        ingress::{self, Run},
+    },
     translation::{
         EXPECT_FROM_LOCAL, EXPECT_HAIRPIN, EXPECT_LOCAL, Expectation, ExpectationKey, Kind,
     },
@@ -19,7 +22,10 @@ use ftp_nat_common::{
 
 use crate::{
     learn,
-    maps::{CREATE, EXPECTATIONS, Scratch, count, count_raw, is_control_port, is_denied, settings},
+    maps::{
+        CREATE, EXPECTATIONS, Scratch, count, count_raw, is_control_port, is_denied, scratch,
+        settings,
+    },
     sources,
 };
 
@@ -142,13 +148,82 @@ impl Environment for Surroundings<'_> {
 
     #[inline(always)]
     fn withdraw(&mut self, role: usize, port: Port) {
-        withdraw(self.glue, role as u32, u32::from(port.0));
+        ftp_nat_withdraw(role as u32, u32::from(port.0));
+    }
+
+    #[inline(always)]
+    fn feed(&mut self, line: &mut Line, role: usize, byte: u8) -> Fed {
+        // SAFETY: a live line.
+        Fed::unpack(unsafe { ftp_nat_feed(line, role as u32, u32::from(byte)) })
     }
 
     #[inline(always)]
     fn count(&mut self, counter: Counter) {
         count(counter);
     }
+
+    #[inline(always)]
+    fn release(&mut self, _: &mut Run, session: &mut Session, _: Option<&mut Edits>) {
+        ftp_nat_release(self.skb, session);
+    }
+
+    #[inline(always)]
+    fn line_ended(&mut self, session: &mut Session, role: usize) {
+        ftp_nat_line_end(session, role as u32);
+    }
+}
+
+/// Sets free what the segment in scratch memory holds. A global function: the
+/// verifier looks at it once, whatever its callers know.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn ftp_nat_release(skb: *mut __sk_buff, session: *mut Session) -> u32 {
+    // SAFETY: the callers' pointer, or null.
+    let (Some(scratch), Some(session)) = (scratch(), unsafe { session.as_mut() }) else {
+        return 0;
+    };
+    // SAFETY: this CPU's own memory.
+    let (glue, run, now, edits) = unsafe {
+        (
+            &mut (*scratch).glue,
+            &mut (*scratch).run,
+            &(*scratch).progress,
+            &raw mut (*scratch).edits,
+        )
+    };
+    let edits = now.edits(edits);
+    ingress::release(run, session, edits, &mut Surroundings { skb, glue });
+    0
+}
+
+/// Feeds a byte to a line's parser. A global function likewise.
+///
+/// # Safety
+/// The line, if it isn't null, is live.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub unsafe extern "C" fn ftp_nat_feed(line: *mut Line, role: u32, byte: u32) -> u32 {
+    // SAFETY: as the caller promises.
+    match unsafe { line.as_mut() } {
+        Some(line) => line.feed(role as usize, byte as u8).pack(),
+        None => 0,
+    }
+}
+
+/// Draws the consequences of a line of the end `role` that ended. A global
+/// function likewise.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn ftp_nat_line_end(session: *mut Session, role: u32) -> u32 {
+    // SAFETY: the callers' pointer, or null.
+    let (Some(scratch), Some(session)) = (scratch(), unsafe { session.as_mut() }) else {
+        return 0;
+    };
+    // SAFETY: this CPU's own memory.
+    let glue = unsafe { &mut (*scratch).glue };
+    let skb = core::ptr::null_mut();
+    dialogue::line_ended(session, role as usize, &mut Surroundings { skb, glue });
+    0
 }
 
 /// Makes an expectation; returns the port to announce, 0 where there is none.
@@ -273,14 +348,19 @@ const EEXIST: i32 = 17;
 
 /// Removes the expectation of the end `role` at `port` (network byte order), if
 /// it is still this session's.
+/// A global function likewise.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn withdraw(glue: &mut Glue, role: u32, port: u32) {
+pub extern "C" fn ftp_nat_withdraw(role: u32, port: u32) -> u32 {
+    let Some(scratch) = scratch() else { return 0 };
+    // SAFETY: this CPU's own memory.
+    let glue = unsafe { &mut (*scratch).glue };
     let role = role as usize & 1;
     glue.victim.addr = glue.seen[role];
     glue.victim.domain = glue.domain[1 - role];
     glue.victim.port = Port(port as u16);
     let Some(found) = EXPECTATIONS.get_ptr(&glue.victim) else {
-        return;
+        return 0;
     };
     // SAFETY: a live map value, read before it is removed.
     let owner = unsafe {
@@ -291,6 +371,7 @@ fn withdraw(glue: &mut Glue, role: u32, port: u32) {
         sources::give(&glue.removed, what::EXPECTATIONS);
         count(Counter::ExpectationsWithdrawn);
     }
+    0
 }
 
 /// Whether a socket of the gateway itself listens on the key's address and port.

@@ -106,37 +106,34 @@ pub fn half(tuple: &Tuple) -> Option<Known> {
 
 /// The packet isn't one of a control connection that is followed.
 pub const NOT_CONTROL: i32 = i32::MIN;
+/// Its connection isn't known, but may be learned from it.
+pub const UNKNOWN: i32 = i32::MIN + 1;
+/// It has to be rebuilt.
+pub const REBUILT: i32 = i32::MIN + 2;
 
-/// A packet from or to a control port, before NAT.
-#[inline(never)]
-pub fn ingress(packet: Packet) -> i32 {
-    if packet.flags & flag::SYN != 0 {
-        return handshake(packet);
-    }
-    if !checksum::is_right(packet) {
+/// A segment from or to a control port, before NAT. `again`: its connection was
+/// learned just now, if it can be.
+#[inline(always)]
+pub fn ingress(packet: Packet, again: bool) -> i32 {
+    if !again && !checksum::is_right(packet) {
         return drop_for(Counter::DroppedBadChecksum);
     }
-    let mut known = half(&packet.tuple);
+    let known = half(&packet.tuple);
     let is_new = match known {
         // SAFETY: a live map value.
         Some((session, ..)) => unsafe { (*session).replaced != 0 },
         None => true,
     };
-    if is_new && learn::complete(packet) != 0 {
-        known = half(&packet.tuple);
-    }
-    let Some(known) = known else {
+    if is_new && !again {
         wipe(packet);
-        if packet.from_egress {
-            return TC_ACT_UNSPEC;
-        }
-        learn::sight_midway(packet);
-        return NOT_CONTROL;
+        return UNKNOWN;
+    }
+    let Some((session, role, id)) = known else {
+        return outside(packet);
     };
-    let (session, role, id) = known;
     match lock(packet, session, id) {
         LOCKED => {}
-        GONE => return NOT_CONTROL,
+        GONE => return outside(packet),
         _ if packet.flags & flag::RST != 0 => return reset_meanwhile(packet),
         _ => return drop_for(Counter::DroppedLockBusy),
     }
@@ -147,6 +144,29 @@ pub fn ingress(packet: Packet) -> i32 {
     };
     // SAFETY: live map value, locked above.
     unsafe { sync::unlock(&raw mut (*session).lock) };
+    if verdict != REBUILT {
+        wipe(packet);
+    }
+    verdict
+}
+
+/// What becomes of a segment that is of no session.
+#[inline(always)]
+fn outside(packet: Packet) -> i32 {
+    if packet.from_egress {
+        TC_ACT_UNSPEC
+    } else {
+        NOT_CONTROL
+    }
+}
+
+/// Rebuilds a segment as its plan in scratch memory says.
+#[inline(always)]
+pub fn edit(packet: Packet) -> i32 {
+    let Some(scratch) = scratch() else {
+        return TC_ACT_SHOT as i32;
+    };
+    let verdict = edit::rebuild(packet, scratch);
     wipe(packet);
     verdict
 }
@@ -213,7 +233,7 @@ fn comes_from_near(packet: Packet, session: *mut Session, role: usize) -> bool {
 /// Forgets what was said in the packet: passwords are, and the memory can be
 /// read by whoever may read maps.
 #[inline(never)]
-fn wipe(packet: Packet) {
+pub fn wipe(packet: Packet) {
     let Some(scratch) = scratch() else { return };
     // SAFETY: this CPU's own memory.
     let (chunk, run) = unsafe { (&raw mut (*scratch).chunk, &raw mut (*scratch).run) };
@@ -246,7 +266,7 @@ fn reset_meanwhile(packet: Packet) -> i32 {
 /// SYN and SYN-ACK: noted for learning, and their MSS made smaller, because a
 /// text that was held back is added to the segment that follows it.
 #[inline(never)]
-fn handshake(packet: Packet) -> i32 {
+pub fn handshake(packet: Packet) -> i32 {
     let packet = &packet;
     let from_client = packet.flags & flag::ACK == 0;
     let wanted = if from_client {

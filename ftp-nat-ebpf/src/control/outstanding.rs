@@ -9,7 +9,10 @@ use ftp_nat_common::{
 };
 
 use super::parse::{Progressing, Work};
-use crate::maps::{CREATE, EDITS, Scratch};
+use crate::{
+    maps::{CREATE, EDITS, Scratch},
+    memory,
+};
 
 #[inline(always)]
 fn key(session: &Session, role: usize) -> EditsKey {
@@ -44,14 +47,14 @@ pub fn release(session: &Session, role: usize) {
 #[inline(never)]
 pub fn take(scratch: *mut Scratch, s: &Session, role: usize) {
     // SAFETY: this CPU's own memory.
-    let (now, edits) = unsafe { (&mut (*scratch).progress, &mut (*scratch).edits) };
+    let (now, edits) = unsafe { (&mut (*scratch).progress, &raw mut (*scratch).edits) };
     now.role = role as u32;
     now.have_edits = 0;
     now.announcements = s.announcements;
     now.refusals = s.refusals;
     if let Some(found) = of(s, role) {
         // SAFETY: the edits belong to the locked session.
-        *edits = unsafe { *found };
+        unsafe { memory::copy(edits, found) };
         now.have_edits = 1;
     }
 }
@@ -77,7 +80,7 @@ pub fn fetch(w: &mut Work, run: &mut Run, now: &mut Progressing) {
 #[inline(never)]
 pub fn put_back(scratch: *mut Scratch, s: &Session) {
     // SAFETY: this CPU's own memory.
-    let (now, edits) = unsafe { (&(*scratch).progress, &(*scratch).edits) };
+    let (now, edits) = unsafe { (&(*scratch).progress, &raw const (*scratch).edits) };
     if now.have_edits == 0 {
         return;
     }
@@ -88,6 +91,6 @@ pub fn put_back(scratch: *mut Scratch, s: &Session) {
     } else if let Some(place) = EDITS.get_ptr_mut(key(s, role)) {
         // In place: replacing would ask for a new element, and might get none.
         // SAFETY: a live map value that belongs to the locked session.
-        unsafe { *place = *edits };
+        unsafe { memory::copy(place, edits) };
     }
 }

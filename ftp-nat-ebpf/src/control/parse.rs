@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     maps::{CHUNK, Scratch, count},
+    memory,
     packet::{Packet, bounded_from_one},
 };
 
@@ -271,8 +272,8 @@ unsafe fn copy_session(to: *mut Session, from: *const Session) {
     // SAFETY: as the caller promises.
     unsafe {
         (*to).flags = (*from).flags;
-        (*to).requests = (*from).requests;
-        (*to).line = (*from).line;
-        (*to).half = (*from).half;
+        memory::copy(&raw mut (*to).requests, &raw const (*from).requests);
+        memory::copy(&raw mut (*to).line, &raw const (*from).line);
+        memory::copy(&raw mut (*to).half, &raw const (*from).half);
     }
 }

@@ -19,7 +19,7 @@ use ftp_nat_common::{
 };
 
 use super::{
-    edit,
+    REBUILT, edit,
     expect::Surroundings,
     outstanding, parse,
     plan::{PLAN_DROP, PLAN_REBUILD, PLAN_RENUMBER},
@@ -47,7 +47,7 @@ pub fn handle(packet: &Packet, session: *mut Session, role: usize) -> i32 {
     let plan = unsafe { (&raw const (*scratch).plan).read_volatile() };
     match plan.action {
         PLAN_RENUMBER => edit::renumber(*packet, plan.seq),
-        PLAN_REBUILD => edit::rebuild(*packet, scratch),
+        PLAN_REBUILD => REBUILT,
         _ => {
             count_raw(plan.detail);
             TC_ACT_SHOT as i32

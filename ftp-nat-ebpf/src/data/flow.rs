@@ -19,6 +19,7 @@ use crate::{
         CREATE, EXPECTATIONS, FLOWS, REPLACE, SESSIONS, SIDE_INSIDE, STACK_FLOWS, count, scratch,
         setting, settings, side,
     },
+    memory,
     packet::Packet,
     sources, sync,
 };
@@ -54,7 +55,7 @@ pub fn open(packet: Packet, now: u64) -> u32 {
     };
     // SAFETY: a live map value, copied at once, and this CPU's own memory.
     let expected = unsafe {
-        (*scratch).expected = *found;
+        memory::copy(&raw mut (*scratch).expected, found);
         &(*scratch).expected
     };
     if now.wrapping_sub(expected.made_ns) > settings().expect_timeout_ns && now > expected.made_ns {
@@ -203,7 +204,7 @@ pub fn from_local(packet: Packet) {
     };
     // SAFETY: a live map value, copied at once, and this CPU's own memory.
     let expected = unsafe {
-        (*scratch).expected = *found;
+        memory::copy(&raw mut (*scratch).expected, found);
         &(*scratch).expected
     };
     if expected.flags & EXPECT_FROM_LOCAL != 0

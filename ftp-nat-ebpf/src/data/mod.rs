@@ -13,7 +13,9 @@ pub mod stack;
 pub use flow::{forget as forget_flow, is_over as flow_is_over};
 
 use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
-use ftp_nat_common::{tcp::flag, translation::FLOW_STACK};
+use ftp_nat_common::translation::FLOW_STACK;
+
+pub use flow::from_local;
 
 use crate::{
     learn, log,
@@ -34,32 +36,37 @@ fn mark(packet: &Packet) {
     }
 }
 
-/// A packet that the gateway itself sends, at egress.
+/// There is no verdict yet.
+pub const GO_ON: i32 = i32::MIN;
+
+/// A SYN, before NAT: makes a data connection, if one is expected.
 #[inline(always)]
-pub fn from_local(packet: Packet) {
-    if packet.flags & (flag::SYN | flag::ACK) == flag::SYN {
-        flow::from_local(packet);
+pub fn open(packet: Packet) -> i32 {
+    match flow::open(packet, learn::now()) {
+        // There may be room now, for the SYN that will be sent again. The stack
+        // would answer this one by a RST.
+        flow::FULL if reclaim::flows() != 0 => return TC_ACT_SHOT as i32,
+        flow::LOCAL => {
+            mark(&packet);
+            return TC_ACT_UNSPEC;
+        }
+        flow::MADE => {
+            if let Some(flow) = FLOWS.get_ptr(packet.tuple) {
+                // SAFETY: a live map value.
+                log::connected(packet.skb, unsafe { &*flow });
+            }
+        }
+        _ => {}
     }
+    GO_ON
 }
 
-/// A packet that isn't of a control connection, before NAT.
+/// A packet that isn't of a control connection, before NAT: forwarded if it is
+/// of a data connection.
 #[inline(never)]
 pub fn ingress(packet: Packet) -> i32 {
     let packet = &packet;
     let now = learn::now();
-    let mut opened = 0;
-    if packet.flags & (flag::SYN | flag::ACK) == flag::SYN {
-        opened = flow::open(*packet, now);
-        if opened == flow::FULL && reclaim::flows() != 0 {
-            // There is room now, for the SYN that will be sent again. The stack
-            // would answer this one by a RST.
-            return TC_ACT_SHOT as i32;
-        }
-        if opened == flow::LOCAL {
-            mark(packet);
-            return TC_ACT_UNSPEC;
-        }
-    }
     let Some(flow) = FLOWS.get_ptr_mut(&packet.tuple) else {
         return TC_ACT_UNSPEC;
     };
@@ -68,9 +75,6 @@ pub fn ingress(packet: Packet) -> i32 {
     if flow.expired(now) && flow::is_over(flow, now) {
         flow::forget(&packet.tuple, flow);
         return TC_ACT_UNSPEC;
-    }
-    if opened == flow::MADE {
-        log::connected(packet.skb, flow);
     }
     if flow.flags & FLOW_STACK != 0 {
         return stack::ingress(*packet, flow, now);

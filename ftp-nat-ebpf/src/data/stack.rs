@@ -27,6 +27,7 @@ use super::{flow, forward, mark};
 use crate::{
     learn,
     maps::{FLOWS, REPLACE, STACK_FLOWS, count, scratch, setting},
+    memory,
     packet::Packet,
 };
 
@@ -93,7 +94,8 @@ pub fn learn(packet: Packet, sighting: &Sighting) -> u32 {
             return LEARNED;
         }
     }
-    *back = *there;
+    // SAFETY: a live map value, and this CPU's own memory.
+    unsafe { memory::copy(back, there) };
     back.last_ns = back.made_ns;
     back.packets = 0;
     back.bytes = 0;

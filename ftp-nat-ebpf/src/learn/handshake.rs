@@ -12,6 +12,7 @@ use super::{now, pair, pickup::ends_line, session};
 use crate::{
     data::stack,
     maps::{CANDIDATES, HALVES, REPLACE, SESSIONS, count, is_watched, learn_port, scratch},
+    memory,
     packet::Packet,
 };
 
@@ -66,7 +67,7 @@ pub fn syn_ack(packet: Packet) {
     };
     // SAFETY: a live map value and this CPU's own memory.
     let candidate = unsafe {
-        (*scratch).candidate = *found;
+        memory::copy(&raw mut (*scratch).candidate, found);
         &mut (*scratch).candidate
     };
     if candidate.state != SYN {
@@ -140,7 +141,7 @@ pub fn complete(packet: Packet) -> u32 {
     };
     // SAFETY: a live map value and this CPU's own memory.
     let candidate = unsafe {
-        (*scratch).candidate = *found;
+        memory::copy(&raw mut (*scratch).candidate, found);
         &(*scratch).candidate
     };
     // Both numbers exactly: only who saw the SYN-ACK knows them.

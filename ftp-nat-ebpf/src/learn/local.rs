@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     maps::{CANDIDATES, REPLACE, SIGHTINGS, is_watched, scratch, settings},
-    options,
+    memory, options,
     packet::Packet,
 };
 
@@ -76,7 +76,7 @@ pub fn answered(packet: Packet) {
     };
     // SAFETY: a live map value and this CPU's own memory.
     let candidate = unsafe {
-        (*scratch).candidate = *found;
+        memory::copy(&raw mut (*scratch).candidate, found);
         &mut (*scratch).candidate
     };
     if candidate.state != SYN || candidate.client_ifindex != 0 {

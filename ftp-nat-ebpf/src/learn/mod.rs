@@ -126,14 +126,18 @@ fn pair(packet: &Packet) -> Option<*const Sighting> {
     Some(found)
 }
 
+/// Whether a packet that leaves may teach something.
+#[inline(always)]
+pub fn is_wanted(packet: &Packet) -> bool {
+    // SAFETY: the context is valid for the whole run.
+    packet.flags & flag::SYN != 0 || unsafe { (*packet.skb).tc_index } != 0
+}
+
 /// Learns from a packet that leaves. `false`: it must not leave.
 #[inline(always)]
 pub fn at_egress(packet: Packet) -> bool {
     if packet.flags & flag::SYN == 0 {
-        // SAFETY: the context is valid for the whole run.
-        if unsafe { (*packet.skb).tc_index } != 0 {
-            pickup::at_egress(packet);
-        }
+        pickup::at_egress(packet);
     } else if is_sender(&packet) {
         local::at_egress(packet);
     } else if packet.flags & flag::ACK == 0 {

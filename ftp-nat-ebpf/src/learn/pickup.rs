@@ -13,6 +13,7 @@ use ftp_nat_common::{
 use super::{now, pair, session};
 use crate::{
     maps::{CANDIDATES, REPLACE, Scratch, count, is_control_port, is_watched, learn_port, scratch},
+    memory,
     packet::{Packet, load},
 };
 
@@ -105,7 +106,7 @@ fn answer(packet: Packet, scratch: *mut Scratch, sighting: &Sighting) {
     };
     // SAFETY: a live map value and this CPU's own memory.
     let candidate = unsafe {
-        (*scratch).candidate = *found;
+        memory::copy(&raw mut (*scratch).candidate, found);
         &(*scratch).candidate
     };
     // Twenty times as long as a sighting: the other end may have to think.

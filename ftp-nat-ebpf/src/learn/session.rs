@@ -22,6 +22,7 @@ use crate::{
         ADVERTISED, CANDIDATES, CREATE, HALVES, REPLACE, SESSIONS, Scratch, count, count_raw,
         scratch, settings,
     },
+    memory,
     packet::Packet,
     reclaim, sources,
 };
@@ -114,7 +115,7 @@ fn unseen(at_line_end: bool) -> Line {
 #[inline(always)]
 fn begin(candidate: &Candidate, session: &mut Session) -> u64 {
     // SAFETY: plain numbers, of which all bits zero are a value.
-    *session = unsafe { core::mem::zeroed() };
+    unsafe { memory::clear(session) };
     let at_ns = now();
     let id = (u64::from(random()) << 32) | u64::from(random() | 1);
     session.id = id;

@@ -249,7 +249,7 @@ pub(super) fn attach(
     undo: &mut Undo,
 ) -> Result<()> {
     for side in Side::BOTH {
-        let program = object.program(side)?;
+        let program = object.program(side.program())?;
         let place = Some((interface.index, side));
         let link = links.iter().position(|link| link.place == place);
         let link = link.map(|at| links.swap_remove(at));

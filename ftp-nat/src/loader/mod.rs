@@ -6,7 +6,7 @@
 //! | `object` | the eBPF object, verified, on new or on pinned maps |
 //! | `pins` | the pin path and its lock |
 //! | [`attach`] | the attach policy |
-//! | `tail` | the program of ingress, for egress to call |
+//! | `stages` | the programs, for them to call each other |
 //! | `follow` | interfaces that go and come back |
 //! | `reload` | another configuration for a data path that runs |
 //! | `undo` | a start that fails leaves everything as it was |
@@ -18,7 +18,7 @@ pub mod interfaces;
 mod object;
 mod pins;
 mod reload;
-mod tail;
+mod stages;
 mod undo;
 pub mod unload;
 
@@ -203,7 +203,7 @@ fn bring_up(config: &Config, place: Place, pins: &Pins, mut undo: Undo) -> Resul
         Content::Nothing => load(pins, &selected, config, &mut undo)?,
     };
     for object in &mut objects {
-        tail::enter(object, pins.path(), &mut undo)?;
+        stages::enter(object, pins, &mut undo)?;
     }
     let maps = Rc::new(maps);
     let adopted = match content {
@@ -265,6 +265,7 @@ fn load(
 ) -> Result<(Maps, Vec<Object>)> {
     // What a start left that was killed before SETTINGS was pinned.
     pins.remove_maps()?;
+    pins.remove_stages()?;
     pins.create_links_directory()?;
     let lengths = header_lengths(selected);
     let Some((first, rest)) = lengths.split_first() else {
@@ -343,8 +344,9 @@ impl Loaded {
         Ok(())
     }
 
-    /// Takes the programs off interfaces that are no longer named. The data
-    /// path is complete by now, so a failure here is only worth a warning.
+    /// Takes the programs off interfaces that are no longer named, and lets go
+    /// those that new ones took the place of. The data path is complete by now,
+    /// so a failure here is only worth a warning.
     fn release_others(
         &self,
         links: Vec<PinnedLink>,
@@ -369,6 +371,9 @@ impl Loaded {
             if let Err(e) = self.maps.interfaces.take(index) {
                 log::warn!("{}", e.whole());
             }
+        }
+        if let Err(e) = stages::remove_others(&self.pins, &self.objects) {
+            log::warn!("{}", e.whole());
         }
     }
 

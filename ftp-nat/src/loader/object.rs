@@ -1,16 +1,15 @@
 //! The eBPF object: loaded once per kind of link header, all on the same maps.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aya::{
     Ebpf, EbpfLoader,
     maps::{Map, MapData},
     programs::{ProgramError, SchedClassifier},
 };
-use ftp_nat_common::layout::{global, map};
+use ftp_nat_common::layout::{global, map, stage};
 use log::LevelFilter;
 
-use super::attach::Side;
 use crate::{
     error::{Error, Result},
     maps::shape::SHAPES,
@@ -26,6 +25,8 @@ pub(crate) struct Object {
     ebpf: Ebpf,
     /// The length of link header that its programs step over.
     pub(super) l2_len: u32,
+    /// Where its program array is pinned, once it is.
+    pub(super) stages: Option<PathBuf>,
 }
 
 impl Object {
@@ -55,19 +56,19 @@ impl Object {
         let mut object = Self {
             ebpf: loader.load(OBJECT)?,
             l2_len,
+            stages: None,
         };
-        for side in Side::BOTH {
-            load(object.program(side)?).map_err(|source| Error::Program {
-                what: format!("the kernel refused program {}", side.program()),
+        for name in stage::NAMES {
+            load(object.program(name)?).map_err(|source| Error::Program {
+                what: format!("the kernel refused program {name}"),
                 source: Box::new(source),
             })?;
         }
         Ok(object)
     }
 
-    /// The program of a hook.
-    pub(super) fn program(&mut self, side: Side) -> Result<&mut SchedClassifier> {
-        let name = side.program();
+    /// A program by its name.
+    pub(super) fn program(&mut self, name: &'static str) -> Result<&mut SchedClassifier> {
         self.ebpf
             .program_mut(name)
             .and_then(|program| program.try_into().ok())
@@ -149,12 +150,16 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_object_has_both_programs() {
+    fn the_shipped_object_has_the_programs_that_call_each_other() {
         let object = parsed();
-        for side in Side::BOTH {
-            let program = object.programs.get(side.program()).unwrap();
+        assert_eq!(object.programs.len(), stage::NAMES.len());
+        for name in stage::NAMES {
+            let program = object.programs.get(name).expect(name);
             assert!(matches!(program.section, ProgramSection::SchedClassifier));
         }
+        let array = object.maps.get(map::STAGES).unwrap();
+        assert_eq!(array.map_type(), number(MapType::ProgramArray));
+        assert_eq!(array.max_entries() as usize, stage::NAMES.len());
     }
 
     /// `BPF_MAP_TYPE_*`.

@@ -5,6 +5,7 @@
 //!                                pinned last: when it is there, all are
 //! PIN-PATH/links/IFINDEX-HOOK    the TCX links, e.g. 7-ingress (a bpf filesystem
 //!                                allows no dot in names, interface names do)
+//! PIN-PATH/stages/ID             the program array of each load, by the map's id
 //! ```
 //!
 //! The directory itself is the lock: an instance that runs holds `flock` on it,
@@ -94,28 +95,33 @@ impl Pins {
             .join(format!("{ifindex}-{}", side.name()))
     }
 
+    fn stages_directory(&self) -> PathBuf {
+        self.path.join("stages")
+    }
+
+    /// Where the program array with a map id is pinned.
+    pub(super) fn stages(&self, id: u32) -> PathBuf {
+        self.stages_directory().join(id.to_string())
+    }
+
     /// Makes the directory of the links.
     pub(super) fn create_links_directory(&self) -> Result<()> {
-        let path = self.links_directory();
-        match fs::create_dir(&path) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-                Err(Error::io(format!("making directory {}", path.display()))(e))
-            }
-            _ => Ok(()),
-        }
+        create_directory(&self.links_directory())
+    }
+
+    /// Makes the directory of the program arrays.
+    pub(super) fn create_stages_directory(&self) -> Result<()> {
+        create_directory(&self.stages_directory())
     }
 
     /// The pinned links' files.
     pub(super) fn link_files(&self) -> Result<Vec<PathBuf>> {
-        let path = self.links_directory();
-        let fail = || Error::io(format!("reading {}", path.display()));
-        match fs::read_dir(&path) {
-            Ok(entries) => entries
-                .map(|entry| entry.map(|e| e.path()).map_err(fail()))
-                .collect(),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(e) => Err(fail()(e)),
-        }
+        files_in(&self.links_directory())
+    }
+
+    /// The pinned program arrays' files.
+    pub(super) fn stage_files(&self) -> Result<Vec<PathBuf>> {
+        files_in(&self.stages_directory())
     }
 
     /// What is there.
@@ -136,13 +142,23 @@ impl Pins {
         files.map(|file| remove_file(&file).map(usize::from)).sum()
     }
 
+    /// Removes the program arrays' files: nothing calls their programs any more.
+    pub(super) fn remove_stages(&self) -> Result<()> {
+        for file in self.stage_files()? {
+            remove_file(&file)?;
+        }
+        Ok(())
+    }
+
     /// Removes the directories, and the bpf filesystem if it is ours alone.
     pub(super) fn remove_directories(&self) -> Result<()> {
-        match fs::remove_dir(self.links_directory()) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                log::warn!("{} stays: {e}", self.links_directory().display());
+        for directory in [self.links_directory(), self.stages_directory()] {
+            match fs::remove_dir(&directory) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                    log::warn!("{} stays: {e}", directory.display());
+                }
+                _ => {}
             }
-            _ => {}
         }
         let gone = bpffs::release(&self.path)
             .map_err(Error::io(format!("removing {}", self.path.display())))?;
@@ -180,6 +196,27 @@ impl Pins {
             Ok(flock) => Ok(Lock { _flock: flock }),
             Err((_, e)) => Err(fail()(e.into())),
         }
+    }
+}
+
+fn create_directory(path: &Path) -> Result<()> {
+    match fs::create_dir(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+            Err(Error::io(format!("making directory {}", path.display()))(e))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The files in a directory, which may not be there.
+fn files_in(path: &Path) -> Result<Vec<PathBuf>> {
+    let fail = || Error::io(format!("reading {}", path.display()));
+    match fs::read_dir(path) {
+        Ok(entries) => entries
+            .map(|entry| entry.map(|e| e.path()).map_err(fail()))
+            .collect(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(fail()(e)),
     }
 }
 

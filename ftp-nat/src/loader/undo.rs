@@ -11,7 +11,6 @@ use ftp_nat_common::layout::Interface;
 use super::{
     attach::{self, Side},
     pins::{Pins, remove_file},
-    tail,
 };
 use crate::{maps::Maps, sys::bpf};
 
@@ -25,8 +24,6 @@ pub(super) enum Step {
     Filter(String, Side),
     /// A link got another program.
     Replaced(OwnedFd, OwnedFd),
-    /// An entry of the program array was written.
-    TailCall(tail::Entry),
     /// An interface's entry was written over what was there.
     Interface(Rc<Maps>, u32, Option<Interface>),
 }
@@ -69,7 +66,6 @@ fn take_back(step: Step) -> crate::Result<()> {
         }
         Step::Replaced(link, before) => bpf::link_update(link.as_fd(), before)
             .map_err(crate::Error::io("putting the former program back")),
-        Step::TailCall(entry) => entry.restore(),
         Step::Interface(maps, index, Some(before)) => maps.interfaces.set(&index, &before),
         Step::Interface(maps, index, None) => maps.interfaces.take(&index).map(drop),
     }

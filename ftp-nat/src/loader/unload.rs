@@ -179,6 +179,7 @@ pub(super) fn remove(pins: &Pins, lock: Lock) -> Result<Unloaded> {
         programs += usize::from(super::pins::remove_file(&file)?);
     }
     programs += remove_filters()?;
+    pins.remove_stages()?;
     let maps = pins.remove_maps()?;
     // The lock is an open file, which would keep the filesystem busy. Who
     // locks now finds nothing loaded.

@@ -6,7 +6,7 @@ use aya::maps::MapType;
 use ftp_nat_common::{
     addr::{Addr, Tuple},
     counter::Counter,
-    layout::{Interface, PORT_WORDS, PROGRAM_INDICES, Settings, map, size},
+    layout::{Interface, PORT_WORDS, Settings, map, size},
     pairing::{Candidate, PairingKey, Sighting},
     session::{EditsKey, HalfRef, Session},
     source::{Source, SourceKey},
@@ -53,7 +53,7 @@ const fn shape<K, V>(name: &'static str, kind: MapType, max_entries: u32) -> Sha
 }
 
 /// All pinned maps.
-pub const SHAPES: [Shape; 18] = [
+pub const SHAPES: [Shape; 17] = [
     shape::<u32, Settings>(map::SETTINGS, MapType::Array, 1),
     shape::<u32, u64>(map::WATCHED_PORTS, MapType::Array, PORT_WORDS),
     shape::<u32, u64>(map::LEARNED_PORTS, MapType::Array, PORT_WORDS),
@@ -67,7 +67,6 @@ pub const SHAPES: [Shape; 18] = [
     shape::<ExpectationKey, Expectation>(map::EXPECTATIONS, MapType::Hash, size::EXPECTATIONS),
     shape::<Tuple, Flow>(map::FLOWS, MapType::Hash, 2 * size::DATA_CONNECTIONS),
     shape::<Addr, Addr>(map::ADVERTISED, MapType::Hash, size::ADVERTISED),
-    shape::<u32, u32>(map::PROGRAMS, MapType::ProgramArray, PROGRAM_INDICES),
     shape::<SourceKey, Source>(map::SOURCES, MapType::Hash, size::SOURCES),
     shape::<Tuple, Tuple>(map::STACK_FLOWS, MapType::Hash, 2 * size::DATA_CONNECTIONS),
     shape::<u32, u64>(

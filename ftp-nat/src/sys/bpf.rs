@@ -20,7 +20,6 @@ use crate::maps::Shared;
 enum Command {
     MapLookupElem = 1,
     MapUpdateElem = 2,
-    MapDeleteElem = 3,
     ObjGet = 7,
     ProgGetFdById = 13,
     ObjGetInfoByFd = 15,
@@ -125,20 +124,6 @@ pub(crate) fn update<K: Shared, V: Shared>(
     // SAFETY: `Element` is the layout of the command; key and value live until
     // the call returns and are as large as the map's.
     unsafe { call(Command::MapUpdateElem, &mut attr) }.map(drop)
-}
-
-/// Removes `key`, which may not be there.
-pub(crate) fn delete<K: Shared>(map: BorrowedFd<'_>, key: &K) -> io::Result<()> {
-    let mut attr = Element {
-        map_fd: raw(map),
-        _pad: 0,
-        key: std::ptr::from_ref(key) as u64,
-        value: 0,
-        flags: 0,
-    };
-    // SAFETY: `Element` is the layout of the command; the key lives until the
-    // call returns and is as large as the map's.
-    found(unsafe { call(Command::MapDeleteElem, &mut attr) }, || ()).map(drop)
 }
 
 /// Where a batched look-up goes on; hash maps give a bucket, arrays an index.

@@ -95,13 +95,18 @@ impl Builder {
     }
 
     fn spawn(&self) -> Result<Process> {
+        let mut process = self.begin()?;
+        process.until_line("ready:")?;
+        Ok(process)
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn begin(&self) -> Result<Process> {
         let mut command = self.host.command(self.binary()?);
         command
             .args(self.run_words())
             .stdin(std::process::Stdio::null());
-        let mut process = self.host.spawn(command, "ftp-nat")?;
-        process.until_line("ready:")?;
-        Ok(process)
+        self.host.spawn(command, "ftp-nat")
     }
 
     /// Starts it and waits until it handles packets.

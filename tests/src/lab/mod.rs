@@ -33,6 +33,7 @@ pub mod firewall;
 pub mod ftp_nat;
 pub mod host;
 pub mod impair;
+pub mod interrupt;
 pub mod link;
 pub mod net;
 pub mod payload;

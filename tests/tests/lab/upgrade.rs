@@ -4,7 +4,11 @@
 use std::{fs, io::Read as _, path::PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use ftp_nat_tests::lab::{control::accept, peers};
+use ftp_nat_tests::lab::{
+    control::accept,
+    interrupt::{LINK_UPDATE, kill_at},
+    peers,
+};
 
 use crate::support::{SHIFTING_PORT, Session};
 
@@ -102,6 +106,54 @@ fn programs_are_replaced_under_a_session_and_a_transfer() -> Result<()> {
             .is_some_and(|s| s.len() == 2),
         "{sessions}"
     );
+    Ok(())
+}
+
+/// The program arrays that are pinned.
+fn arrays(session: &Session) -> Result<usize> {
+    Ok(fs::read_dir(session.ftp_nat.pin_path().join("stages"))?.count())
+}
+
+/// A start is killed before it has put its programs on the first link, and then
+/// when old ones run beside new ones: the old ones go on calling each other, and
+/// so do the new ones. The next start clears up.
+#[test]
+fn an_upgrade_may_be_killed_at_any_link() -> Result<()> {
+    let mut session = Session::behind_masquerade()?;
+    let file = session.server.publish_random("file.bin", 73, 50_000)?;
+    let get = |session: &mut Session, nth: u16| {
+        let got = session
+            .control
+            .retrieve_active(SHIFTING_PORT + nth, "file.bin")?;
+        file.verify(&got)
+    };
+    get(&mut session, 0)?;
+    session.ftp_nat.terminate()?;
+    let first = links(&session)?;
+    for replaced in 0..4 {
+        let mut process = session.ftp_nat.builder().begin()?;
+        kill_at(process.pid(), LINK_UPDATE, replaced + 1)?;
+        process.kill()?;
+        let now = links(&session)?;
+        let kept = now.iter().filter(|link| first.contains(link)).count();
+        ensure!(
+            kept == 4 - replaced,
+            "{kept} links are as they were: {now:?}"
+        );
+        ensure!(arrays(&session)? == replaced + 2, "arrays are missing");
+        get(&mut session, 1 + replaced as u16)?;
+        let mut other = session
+            .lab
+            .client
+            .log_in(&session.lab.reach(&session.server))?;
+        file.verify(&other.retrieve_active(SHIFTING_PORT, "file.bin")?)?;
+        other.expect("QUIT", 221)?;
+    }
+    session.ftp_nat.run_again()?;
+    ensure!(arrays(&session)? == 1, "arrays of former starts are left");
+    get(&mut session, 5)?;
+    ensure!(session.ftp_nat.counter("stage_missing")? == 0);
+    session.control.expect("QUIT", 221)?;
     Ok(())
 }
 

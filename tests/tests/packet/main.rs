@@ -28,6 +28,7 @@ mod shifting;
 mod sources;
 mod splits;
 mod spoofing;
+mod stages;
 mod table;
 mod untouched;
 

@@ -18,6 +18,7 @@ mod take;
 
 use self::run::{RUN_CHANGED, RUN_CUT};
 pub use self::{
+    release::release,
     run::{OUTPUT_MAX, RUN_NO_EDITS, RUN_NO_HOLD, RUN_WOULD_HOLD, Run},
     step::step,
 };

@@ -2,7 +2,6 @@
 
 use super::{
     Progress, Run,
-    release::release,
     run::{RUN_CUT, RUN_NO_EDITS, RUN_NO_HOLD, RUN_WOULD_HOLD},
 };
 use crate::{
@@ -10,8 +9,7 @@ use crate::{
     line::{Step, text::TEXT_MAX},
     session::{CLIENT, SERVER, SESSION_ENCRYPTED, Session},
     stream::{
-        EDITS, Edits, Environment, HALF_FROZEN, HALF_LAST, Half, TELNET_MAX,
-        dialogue::{UNPARSED, line_ended},
+        EDITS, Edits, Environment, HALF_FROZEN, HALF_LAST, Half, TELNET_MAX, dialogue::UNPARSED,
     },
     translation::Kind,
 };
@@ -64,7 +62,7 @@ pub(super) fn take(
     if line.armed() && edits.is_none() && run.flags & (RUN_NO_EDITS | RUN_NO_HOLD) == 0 {
         return Progress::WantEdits;
     }
-    let fed = line.feed(role, byte);
+    let fed = env.feed(line, role, byte);
     let mut step = fed.step;
     if step == Step::Hold && half.held_len == 0 {
         if run.flags & RUN_NO_HOLD != 0 {
@@ -97,11 +95,11 @@ pub(super) fn take(
             } else {
                 Kind::None
             } as u8;
-            release(run, session, edits, env);
+            env.release(run, session, edits);
         }
     }
     if fed.ended {
-        line_ended(session, role, env);
+        env.line_ended(session, role);
         if session.flags & SESSION_ENCRYPTED != 0 {
             session.line[CLIENT].enter_tls();
             session.line[SERVER].enter_tls();

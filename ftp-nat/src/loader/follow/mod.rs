@@ -8,7 +8,7 @@ use super::{
     interfaces::{self, NamedDomain, Selected},
     live_links,
     object::Object,
-    tail,
+    stages,
     undo::{Step, Undo},
 };
 use crate::{
@@ -119,7 +119,7 @@ impl Loaded {
             let (sizes, path) = (Sizes::of(&self.maps), Some(self.pins.path()));
             let mut object = Object::load(l2_len, path, &sizes, self.log_level)?;
             let mut undo = Undo::default();
-            tail::enter(&mut object, self.pins.path(), &mut undo)?;
+            stages::enter(&mut object, &self.pins, &mut undo)?;
             undo.keep();
             self.objects.push(object);
         }

@@ -14,12 +14,12 @@ use std::{
 
 use aya::{
     Ebpf, EbpfLoader,
-    maps::Array,
+    maps::{Array, MapData, ProgramArray},
     programs::{ProgramError, SchedClassifier, TestRun as _, TestRunOptions},
 };
 use ftp_nat_common::{
     addr::{Addr, Port},
-    layout::{INTERFACE_LAN, Interface, SETTING_DOMAINS, Settings, map, program},
+    layout::{INTERFACE_LAN, Interface, SETTING_DOMAINS, Settings, map, program, stage},
     translation::ExpectationKey,
 };
 use nix::sched::{CloneFlags, setns};
@@ -114,6 +114,10 @@ impl DerefMut for Bench {
 /// The object, loaded, and this thread in a network namespace made for it.
 pub struct Loaded {
     ebpf: Ebpf,
+    /// The kernel empties it when nobody refers to it.
+    stages: ProgramArray<MapData>,
+    /// Those that were taken out of it.
+    missing: Vec<u32>,
     namespace: File,
     pub lan: u32,
     pub wan: u32,
@@ -135,13 +139,20 @@ impl Loaded {
         let mut ebpf = loader
             .load(ftp_nat::loader::OBJECT)
             .expect("the committed object loads");
-        for name in [program::INGRESS, program::EGRESS] {
+        let stages = ebpf.take_map(map::STAGES).expect("STAGES");
+        let mut stages = ProgramArray::try_from(stages).expect("STAGES");
+        for (index, name) in (0..).zip(stage::NAMES) {
             let program: &mut SchedClassifier =
                 ebpf.program_mut(name).expect(name).try_into().expect(name);
             load(program);
+            stages
+                .set(index, program.fd().expect(name), 0)
+                .expect("a stage");
         }
         let mut loaded = Self {
             ebpf,
+            stages,
+            missing: Vec::new(),
             namespace: File::open("/proc/thread-self/ns/net").expect("the namespace"),
             lan: index("lan"),
             wan: index("wan"),
@@ -221,6 +232,23 @@ impl Loaded {
     /// The bytes that one part of the next packets has: they are merged ones.
     pub fn merged(&mut self, gso_size: u32) {
         self.gso_size = gso_size;
+    }
+
+    /// Takes a program out of the array by which they call each other.
+    pub fn remove_stage(&mut self, stage: u32) {
+        self.stages.clear_index(&stage).expect("a stage");
+        self.missing.push(stage);
+    }
+
+    /// Puts the programs back that were taken out.
+    pub fn restore_stages(&mut self) {
+        for index in std::mem::take(&mut self.missing) {
+            let name = stage::NAMES[index as usize];
+            let program: &SchedClassifier =
+                self.ebpf.program(name).expect(name).try_into().expect(name);
+            let fd = program.fd().expect(name);
+            self.stages.set(index, fd, 0).expect("a stage");
+        }
     }
 
     /// Runs the hook's program on a packet.

@@ -133,6 +133,7 @@ impl Loaded {
                 array.set(word, 0, 0).expect(name);
             }
         }
+        self.restore_stages();
         self.settings(|_| ());
         self.watch(21);
         self.interfaces();
