@@ -64,8 +64,9 @@ pub mod map {
     /// The same shape, for real server ports that differ from the watched port
     /// a client dialled (DNAT with a port change). Written by the kernel only.
     pub const LEARNED_PORTS: &str = "LEARNED_PORTS";
-    /// The same shape: ports of the hosts that are never opened, whoever announces
-    /// them. Written by userspace only.
+    /// The same shape: ports of the hosts that are never opened for clients, and
+    /// with [`super::SETTING_DENY_SERVERS`] for servers neither. Written by
+    /// userspace only.
     pub const DENIED_PORTS: &str = "DENIED_PORTS";
     /// Hash from ifindex (`u32`) to [`super::Interface`].
     pub const INTERFACES: &str = "INTERFACES";
@@ -197,6 +198,8 @@ pub const SETTING_STACK_FLOWS: u32 = 8;
 pub const SETTING_DOMAINS: u32 = 16;
 /// Some addresses are announced as others.
 pub const SETTING_ADVERTISE: u32 = 32;
+/// The denied ports aren't opened for servers either.
+pub const SETTING_DENY_SERVERS: u32 = 64;
 
 /// Default of [`Settings::expect_timeout_ns`], in seconds (RFC 6384: at least 30 s).
 pub const EXPECT_TIMEOUT_SECS: u64 = 60;

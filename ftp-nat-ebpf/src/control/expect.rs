@@ -7,9 +7,9 @@ use aya_ebpf::{
 use ftp_nat_common::{
     addr::{Addr, Domain, Port},
     counter::Counter,
-    layout::{SETTING_DRAINING, SETTING_HAIRPIN},
+    layout::{SETTING_DENY_SERVERS, SETTING_DRAINING, SETTING_HAIRPIN},
     line::{Fed, Line, text::port_of_length},
-    session::{SESSION_LOCAL, Session},
+    session::{CLIENT, SESSION_LOCAL, Session},
     source::{SourceKey, what},
     stream::{
         Edits, Environment, dialogue,
@@ -232,7 +232,7 @@ fn expect(skb: *mut __sk_buff, glue: &mut Glue, kind: u32, near_port: u16, text_
     if glue.settings & SETTING_DRAINING != 0 {
         return refuse(glue, Counter::RefusedDraining as u32);
     }
-    if is_denied(near_port) {
+    if is_denied_here(glue, near_port) != 0 {
         return refuse(glue, Counter::RefusedPort as u32);
     }
     glue.template.made_ns = learn::now();
@@ -247,6 +247,18 @@ fn expect(skb: *mut __sk_buff, glue: &mut Glue, kind: u32, near_port: u16, text_
         sources::give(&glue.source, what::EXPECTATIONS);
     }
     port
+}
+
+/// Whether the port is denied to the announcer. What a server announces it has
+/// opened itself just now: unless the settings say otherwise, no other service
+/// is there. A number, which a function returns in a register.
+#[inline(never)]
+fn is_denied_here(glue: &Glue, port: u16) -> u32 {
+    let is_server = usize::from(glue.template.role) != CLIENT;
+    if is_server && glue.settings & SETTING_DENY_SERVERS == 0 {
+        return 0;
+    }
+    u32::from(is_denied(port))
 }
 
 /// Tries one port after the other.

@@ -3,7 +3,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | [`denied`] | ports that are never opened |
+//! | [`denied`] | ports that are never opened, and for whom |
 //! | [`range`] | a range of ports |
 //! | [`mark`] | the firewall mark of data packets |
 //! | [`timeout`] | how long an announcement waits for its connection |
@@ -18,7 +18,8 @@ pub mod timeout;
 use ftp_nat_common::{
     layout::{
         EXPECT_TIMEOUT_SECS, EXPECTATIONS_PER_SOURCE, LAYOUT_VERSION, MARK, PORT_FIRST, PORT_LAST,
-        SESSIONS_PER_SOURCE, SETTING_HAIRPIN, SETTING_STACK, SETTING_STACK_FLOWS, Settings,
+        SESSIONS_PER_SOURCE, SETTING_DENY_SERVERS, SETTING_HAIRPIN, SETTING_STACK,
+        SETTING_STACK_FLOWS, Settings,
     },
     translation::SECOND,
 };
@@ -40,8 +41,10 @@ pub enum DataPath {
 pub struct Policy {
     /// Hosts inside may use the announcements of others inside (hairpin).
     pub hairpin: bool,
-    /// Ports that are never opened.
+    /// Ports that are never opened for clients.
     pub denied: DeniedPorts,
+    /// They aren't opened for servers either.
+    pub deny_servers: bool,
     /// How long an announcement waits for its data connection.
     pub expect_timeout: ExpectTimeout,
     /// Control connections of one client address at a time.
@@ -59,6 +62,7 @@ impl Default for Policy {
         Self {
             hairpin: true,
             denied: DeniedPorts::default(),
+            deny_servers: false,
             expect_timeout: ExpectTimeout::default(),
             max_sessions_per_source: SESSIONS_PER_SOURCE,
             max_pending_per_source: EXPECTATIONS_PER_SOURCE,
@@ -93,6 +97,9 @@ impl Policy {
         if self.hairpin {
             flags |= SETTING_HAIRPIN;
         }
+        if self.deny_servers {
+            flags |= SETTING_DENY_SERVERS;
+        }
         if self.data_path == DataPath::Stack {
             flags |= SETTING_STACK | SETTING_STACK_FLOWS;
         }
@@ -126,6 +133,7 @@ mod tests {
         let policy = Policy {
             hairpin: false,
             denied: DeniedPorts::default(),
+            deny_servers: true,
             expect_timeout: "90".parse().unwrap(),
             max_sessions_per_source: 7,
             max_pending_per_source: 8,
@@ -133,7 +141,7 @@ mod tests {
             data_path: DataPath::Stack,
         };
         let expected = Settings {
-            flags: SETTING_STACK | SETTING_STACK_FLOWS,
+            flags: SETTING_DENY_SERVERS | SETTING_STACK | SETTING_STACK_FLOWS,
             expect_timeout_ns: 90 * SECOND,
             mark: 0x10,
             mark_mask: 0xf0,

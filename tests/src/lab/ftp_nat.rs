@@ -1,6 +1,6 @@
 //! The helper under test: `ftp-nat` as a person would run it.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
@@ -241,6 +241,13 @@ impl FtpNat {
         stats["counters"][name]
             .as_u64()
             .with_context(|| format!("no counter {name} in {stats}"))
+    }
+
+    /// All counters.
+    pub fn counters(&self) -> Result<BTreeMap<String, u64>> {
+        let stats = self.json("stats")?;
+        serde_json::from_value(stats["counters"].clone())
+            .with_context(|| format!("no counters in {stats}"))
     }
 
     /// Waits until a counter is at least `least`, and gives it.

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::policy::{
     Policy,
-    denied::{DEFAULT_DENIED, DeniedPorts},
+    denied::DeniedPorts,
     sizes::{Sizes, WantedSizes},
     timeout::ExpectTimeout,
 };
@@ -24,15 +24,18 @@ pub(super) struct Options {
     #[arg(long)]
     no_hairpin: bool,
     /// Ports and ranges that are never opened, whoever announces them; an empty
-    /// string allows all.
+    /// string allows all [default: 2049,3306,3389,5432,5900,6000-6063,6379, not
+    /// opened for clients].
     ///
     /// Ports below 1024 are never opened, with or without this. The default
     /// names services above that trust whoever reaches them (NFS, MySQL, RDP,
     /// PostgreSQL, VNC, X11, Redis): a browser inside can be tricked into
-    /// speaking like an FTP client. Such an announcement passes as it is, and is
-    /// counted as refused_port.
-    #[arg(long, value_name = "LIST", default_value = DEFAULT_DENIED, allow_hyphen_values = true)]
-    deny_ports: DeniedPorts,
+    /// speaking like an FTP client. It holds for PORT and EPRT only: what a 227
+    /// or 229 names, the server has just opened itself, and many servers draw it
+    /// from all ports. A list that is given holds for servers too. What is denied
+    /// passes as it is, and is counted as refused_port.
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
+    deny_ports: Option<DeniedPorts>,
     /// How long an announcement waits for its data connection: 30 to 600 seconds.
     #[arg(long, value_name = "SECONDS", default_value_t)]
     expect_timeout: ExpectTimeout,
@@ -72,7 +75,8 @@ impl Options {
     /// Writes what was chosen into `policy`.
     pub(super) fn apply(&self, policy: &mut Policy) {
         policy.hairpin = !self.no_hairpin;
-        policy.denied = self.deny_ports.clone();
+        policy.denied = self.deny_ports.clone().unwrap_or_default();
+        policy.deny_servers = self.deny_ports.is_some();
         policy.expect_timeout = self.expect_timeout;
         policy.max_sessions_per_source = self.max_sessions_per_source;
         policy.max_pending_per_source = self.max_pending_per_source;

@@ -183,12 +183,12 @@ fn config(options: Options, level: LevelFilter) -> Config {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
+    use clap::{CommandFactory as _, Parser as _};
 
     use super::*;
     use crate::{
         cli::{Cli, Verb},
-        policy::{DataPath, sizes::Sizes},
+        policy::{DataPath, denied::DEFAULT_DENIED, sizes::Sizes},
     };
 
     fn parse(words: &str) -> Result<Config, String> {
@@ -246,6 +246,7 @@ mod tests {
         let policy = &config.policy;
         assert!(!policy.hairpin);
         assert_eq!(policy.denied.to_string(), "2000-2009,4000");
+        assert!(policy.deny_servers);
         assert_eq!(policy.expect_timeout.seconds(), 30);
         assert_eq!(policy.mark.to_string(), "0x2/0x6");
         assert_eq!(policy.max_sessions_per_source, 5);
@@ -256,6 +257,17 @@ mod tests {
             (sizes.sessions, sizes.expectations, sizes.transfers),
             (4, 2, 3)
         );
+    }
+
+    #[test]
+    fn the_help_and_the_sample_name_the_denied_ports() {
+        let mut command = Cli::command();
+        let run = command.find_subcommand_mut("run").unwrap();
+        let help = run.render_long_help().to_string();
+        let one_line = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(one_line.contains(DEFAULT_DENIED), "{one_line}");
+        let sample = include_str!("../../../../dist/config.toml").replace([' ', '"'], "");
+        assert!(sample.contains(&format!("deny-ports=[{DEFAULT_DENIED}]")));
     }
 
     #[test]

@@ -143,15 +143,18 @@ impl Wire {
         let more = self.replies.read_to_end(&mut Vec::new())?;
         ensure!(more == 0, "{more} bytes came after the last reply");
         let received = self.server.received();
-        let counter = |name| self.ftp_nat.counter(name);
-        ensure!(
-            counter("ack_beyond_sent")? == 0,
-            "an ack was not understood"
-        );
+        let counters = self.ftp_nat.counters()?;
+        let of = |name: &str| counters.get(name).copied().unwrap_or(0);
+        ensure!(of("ack_beyond_sent") == 0, "an ack was not understood");
         let count = verify(&self.sent, &received, RULE)?;
+        let refused: u64 = counters
+            .iter()
+            .filter(|(name, _)| name.starts_with("refused_"))
+            .map(|(_, n)| n)
+            .sum();
         let counted = (
-            counter("rewrites")?,
-            counter("passed_no_edit_slot")? + counter("passed_frozen")?,
+            of("rewrites"),
+            of("passed_no_edit_slot") + of("passed_frozen") + refused,
         );
         ensure!(
             counted == (count.rewritten as u64, count.left as u64),
