@@ -50,9 +50,10 @@ pub fn admit(session: &Session, role: usize, said: &Announcement) -> Result<(), 
 /// Whether the half of `role` can't announce anything just now, so that its
 /// segments may pass out of order and unparsed.
 ///
-/// A client's never can while it is parsed, not even after `EPSV ALL`: an EPSV
-/// that passed unparsed would leave the server's half unready for the 229. Nor
-/// can a server's while it may answer AUTH, or TLS would be taken for FTP.
+/// A client's never is while it is parsed, not even after `EPSV ALL`, when
+/// nothing in it is held or edited: an EPSV that passed unread would leave the
+/// server's half unready for the 229. Nor is a server's while it may answer
+/// AUTH, or TLS would be taken for FTP.
 #[inline(always)]
 pub const fn disarmed(flags: u32, requests: &Requests, role: usize) -> bool {
     if flags & UNPARSED != 0 {
@@ -75,6 +76,20 @@ pub fn line_ended(session: &mut Session, role: usize, env: &mut impl Environment
     session.line[role & 1].next();
 }
 
+/// Counts a line that ought to announce something and has no address in it, or
+/// none that was looked for.
+#[inline(always)]
+fn not_announced(session: &mut Session, env: &mut impl Environment) {
+    let counter = if session.flags & SESSION_EPSV_ALL == 0 {
+        Counter::PassedUnparsed
+    } else {
+        session.refusals += 1;
+        session.last_refusal = Counter::RefusedUnsolicited as u32 + 1;
+        Counter::RefusedUnsolicited
+    };
+    env.count(counter);
+}
+
 #[inline(always)]
 fn command(session: &mut Session, env: &mut impl Environment) {
     let line = &session.line[CLIENT];
@@ -89,7 +104,7 @@ fn command(session: &mut Session, env: &mut impl Environment) {
     }
     let request = line.request();
     match request {
-        Request::Active if !line.announced() => env.count(Counter::PassedUnparsed),
+        Request::Active if !line.announced() => not_announced(session, env),
         Request::LongPort => env.count(Counter::PassedLongForm),
         Request::Quit | Request::Abort | Request::Reinitialize => {
             session.pending.doom();
@@ -121,7 +136,7 @@ fn reply(session: &mut Session, env: &mut impl Environment) {
         return;
     }
     if matches!(code, 227 | 229) && !line.announced() {
-        env.count(Counter::PassedUnparsed);
+        not_announced(session, env);
     } else if code == 228 {
         env.count(Counter::PassedLongForm);
     }

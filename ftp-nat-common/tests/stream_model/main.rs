@@ -18,9 +18,11 @@
 //! | `wording` | the free text of 227 |
 //! | `arming` | a half armed while segments overtake |
 //! | `merged` | packets merged by GRO |
+//! | `epsv_all` | after `EPSV ALL` |
 #![allow(missing_docs, reason = "a test's modules are read, not linked against")]
 
 mod arming;
+mod epsv_all;
 mod far;
 mod gateway;
 mod merged;

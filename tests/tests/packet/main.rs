@@ -11,7 +11,9 @@
 mod bench;
 mod connection;
 mod data;
+mod denied;
 mod domains;
+mod epsv_all;
 mod error;
 mod full_tables;
 mod gateway;
@@ -21,6 +23,7 @@ mod icmp;
 mod interfaces;
 mod learning;
 mod merged;
+mod overlaps;
 mod packet;
 mod refusals;
 mod rewriting;

@@ -6,13 +6,16 @@ use super::{
 };
 use crate::{
     counter::Counter,
-    line::{Step, text::TEXT_MAX},
-    session::{CLIENT, SERVER, SESSION_ENCRYPTED, Session},
+    line::{Line, Step, text::TEXT_MAX},
+    session::{CLIENT, SERVER, SESSION_ENCRYPTED, SESSION_EPSV_ALL, Session},
     stream::{
         EDITS, Edits, Environment, HALF_FROZEN, HALF_LAST, Half, TELNET_MAX, dialogue::UNPARSED,
     },
     translation::Kind,
 };
+
+/// The reply to EPSV (RFC 2428 section 3). No command has such a code.
+const EXTENDED: u16 = 229;
 
 /// Takes a new byte.
 #[inline(always)]
@@ -56,6 +59,9 @@ pub(super) fn take(
         if half.flags & HALF_FROZEN != 0 && !half.line_start.before(half.frozen) {
             half.flags &= !HALF_FROZEN;
         }
+    }
+    if line.armed() {
+        restrict(line, half, session.flags);
     }
     // Asked for before the byte is taken, and in every segment anew: where
     // nothing is outstanding the caller keeps no edits, not even in mid-line.
@@ -106,6 +112,17 @@ pub(super) fn take(
         }
     }
     Progress::More
+}
+
+/// After `EPSV ALL` nothing but a 229 can announce, so nothing else is held any
+/// more. What is held already is refused when it is complete.
+///
+/// A function of its own, so that the verifier goes on behind it once.
+#[inline(never)]
+fn restrict(line: &mut Line, half: &Half, flags: u32) {
+    if flags & SESSION_EPSV_ALL != 0 && half.held_len == 0 && line.code() != EXTENDED {
+        line.skip_line();
+    }
 }
 
 /// Why the first byte of an address can't be held just now.

@@ -13,9 +13,11 @@
 //! | [`fast_open`] | data in the SYN |
 //! | [`tls`] | the dialogue goes into TLS and out of it |
 //! | [`restarted`] | the dialogue begins again (REIN) |
+//! | [`epsv_all`] | the client restricts itself to EPSV |
 
 mod both_ways;
 mod bursts;
+mod epsv_all;
 mod fast_open;
 mod loss;
 mod odd_lines;
