@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod demo;
+mod dist;
 #[cfg(test)]
 mod documents;
 mod fuzz;
@@ -42,6 +43,8 @@ enum Verb {
     Fuzz(fuzz::Args),
     /// Measure ftp-nat beside the kernel's own FTP helper, in network namespaces
     Bench(bench::Args),
+    /// Make what is given to others: a Debian package, an archive, checksums
+    Dist(dist::Args),
     /// Show FTP through a NAT gateway without and with ftp-nat, in network namespaces
     Demo(demo::Args),
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Verb::Vm(args) => vm::run(&args),
         Verb::Fuzz(args) => fuzz::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Dist(args) => dist::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Demo(args) => demo::run(&args).map(|never| match never {}),
     };
     outcome.unwrap_or_else(|error| {

@@ -30,6 +30,7 @@ use crate::{
     loader::{self, Config, Loaded, Object, Report},
     maps::{Maps, PAGE},
     metrics::{address::Address, serve::Bound},
+    service::watchdog,
     sys::{
         clock,
         signals::{Asked, Signals},
@@ -91,6 +92,7 @@ async fn serve(mut plan: Plan, again: &Again<'_>) -> Result<()> {
     let socket = remember(&loaded, &plan.config, &history);
     eprintln!("{}", ready_line(&loaded.report, &plan.config));
     notify(&[NotifyState::Ready]);
+    watchdog::start();
     conflicts::look(Setup::of(&loaded.report));
     let name = loop {
         let asked = tokio::select! {

@@ -37,6 +37,8 @@ pub enum Scope {
     Compiler,
     /// A C++ compiler, for libFuzzer.
     Fuzz,
+    /// Making the Debian package, and trying it.
+    Dist,
     /// What the object needs besides a compiler.
     ObjectTools,
     /// The demo: a server, clients and network tools; no eBPF toolchain.
@@ -53,7 +55,13 @@ pub enum Scope {
 pub fn run(args: &Args) -> Result<()> {
     let mut scopes = vec![Scope::Compiler, Scope::ObjectTools];
     if args.tests {
-        scopes.extend([Scope::Lint, Scope::Fuzz, Scope::Lab, Scope::Machine]);
+        scopes.extend([
+            Scope::Lint,
+            Scope::Fuzz,
+            Scope::Lab,
+            Scope::Dist,
+            Scope::Machine,
+        ]);
     }
     ensure(&scopes)?;
     eprintln!("set-up: all that is needed is there");
@@ -65,7 +73,7 @@ pub fn run(args: &Args) -> Result<()> {
 pub fn ensure(scopes: &[Scope]) -> Result<()> {
     apt::install(scopes.iter().flat_map(|scope| scope.packages()))?;
     scopes.iter().try_for_each(|scope| match scope {
-        Scope::Compiler | Scope::Fuzz | Scope::Bench => Ok(()),
+        Scope::Compiler | Scope::Fuzz | Scope::Bench | Scope::Dist => Ok(()),
         Scope::Lint => ensure_components(),
         Scope::ObjectTools => linker::ensure(),
         Scope::Demo => unpack::ensure(&workspace::peers(), &needs::PEERS[..1]),
@@ -83,6 +91,7 @@ impl Scope {
             Self::Lint | Self::Machine => &[],
             Self::Compiler => &[needs::COMPILER],
             Self::Fuzz => &[needs::FUZZ],
+            Self::Dist => &[needs::DIST, needs::NETWORK],
             Self::ObjectTools if linker::find().is_some() => &[needs::LLVM],
             Self::ObjectTools => &[needs::LLVM, needs::LINKER_BUILD],
             Self::Bench => &[needs::NETWORK],

@@ -78,6 +78,13 @@ pub const LINKER_BUILD: &[Need] = &[
 /// Building libFuzzer.
 pub const FUZZ: &[Need] = &[Need::program("g++", "c++")];
 
+/// Making the Debian package and trying it.
+pub const DIST: &[Need] = &[
+    Need::program("dpkg", "dpkg-deb"),
+    Need::program("systemd", "systemd-analyze"),
+    Need::program("man-db", "man"),
+];
+
 /// The demo's clients.
 pub const DEMO: &[Need] = &[Need::program("curl", "curl"), Need::program("lftp", "lftp")];
 

@@ -9,7 +9,7 @@ use super::{
     tally::Tally,
 };
 use crate::{
-    bench, demo, fuzz, object, process,
+    bench, demo, dist, fuzz, object, process,
     setup::{self, Scope},
     vm, workspace,
 };
@@ -31,6 +31,8 @@ pub enum Part {
     Lab,
     /// A smoke run of the benchmark (needs root)
     Bench,
+    /// The Debian package: installed, run, upgraded and purged in a chroot (needs root)
+    Dist,
     /// The oldest supported kernel, in a virtual machine
     Vm,
 }
@@ -43,7 +45,7 @@ impl fmt::Display for Part {
 
 impl Part {
     /// A whole run.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Lint,
         Self::Unit,
         Self::Fuzz,
@@ -51,6 +53,7 @@ impl Part {
         Self::Packet,
         Self::Lab,
         Self::Bench,
+        Self::Dist,
         Self::Vm,
     ];
 
@@ -64,6 +67,7 @@ impl Part {
             Self::Packet => "packet",
             Self::Lab => "lab",
             Self::Bench => "bench",
+            Self::Dist => "dist",
             Self::Vm => "vm",
         }
     }
@@ -78,6 +82,7 @@ impl Part {
             Self::Packet => "packets through the committed object",
             Self::Lab => "real clients and servers in network namespaces",
             Self::Bench => "a smoke run of the benchmark",
+            Self::Dist => "the Debian package, in a chroot",
             Self::Vm => "the oldest supported kernel, in a virtual machine",
         }
     }
@@ -94,6 +99,7 @@ impl Part {
             Self::Packet => privileged("packet", rest),
             Self::Lab => setup::ensure(&[Scope::Lab]).and_then(|()| privileged("lab", rest)),
             Self::Bench => Ok(check("bench --quick", || bench::run(&bench::Args::smoke()))),
+            Self::Dist => dist::tests(rest),
             Self::Vm => vm::tests(rest),
         };
         outcome.unwrap_or_else(|error| {

@@ -1,0 +1,144 @@
+//! As a service: with the capabilities of the unit and no others, telling the
+//! service manager how it is.
+
+use std::{
+    fs,
+    os::unix::net::UnixDatagram,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use ftp_nat_tests::lab::{
+    Client, Lab, Mode, peers,
+    process::{Finished, Process},
+    wait,
+};
+
+use crate::support::transfers;
+
+/// What the unit says behind `key=`.
+fn unit(key: &str) -> Result<String> {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/systemd/ftp-nat.service");
+    let text = fs::read_to_string(unit)?;
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("{key}=")));
+    value
+        .map(str::to_owned)
+        .with_context(|| format!("no {key} in the unit"))
+}
+
+/// Capabilities as setpriv(1) has them: `bpf` for CAP_BPF.
+fn capabilities() -> Result<Vec<String>> {
+    let list = unit("CapabilityBoundingSet")?;
+    let names = list.split_whitespace().map(|cap| {
+        let name = cap.strip_prefix("CAP_").unwrap_or(cap);
+        name.to_lowercase()
+    });
+    Ok(names.collect())
+}
+
+/// `run` with these capabilities alone, as the unit's other words have it.
+fn command(lab: &Lab, capabilities: &[String]) -> Result<std::process::Command> {
+    let set = capabilities.iter().map(|cap| format!(",+{cap}"));
+    let set = format!("-all{}", set.collect::<String>());
+    let mut command = lab.gateway.command("setpriv");
+    command
+        .arg(format!("--bounding-set={set}"))
+        .args(["--inh-caps=-all", "--no-new-privs"])
+        .arg(peers::ftp_nat()?)
+        .args(["run", "--wan", "wan", "--lan", "lan", "--pin-path"])
+        .arg(lab.net().pin_path())
+        .stdin(std::process::Stdio::null());
+    Ok(command)
+}
+
+#[test]
+fn the_units_capabilities_are_enough() -> Result<()> {
+    let lab = Lab::masquerade()?;
+    let server = lab.server.vsftpd().start()?;
+    let start = || -> Result<Process> {
+        let command = command(&lab, &capabilities()?)?;
+        let mut process = lab.gateway.spawn(command, "ftp-nat")?;
+        process.until_line("ready:")?;
+        Ok(process)
+    };
+    let mut process = start()?;
+    transfers(&lab, &server, Client::Curl, Mode::Port)?;
+    process.kill()?;
+    // Taking over what is pinned needs no more.
+    let process = start()?;
+    transfers(&lab, &server, Client::Curl, Mode::Eprt)?;
+    let said = process.log();
+    ensure!(!said.contains("ERROR"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn none_of_them_can_be_left_out() -> Result<()> {
+    let lab = Lab::masquerade()?;
+    let all = capabilities()?;
+    ensure!(all.len() == 3, "{all:?}");
+    for left_out in &all {
+        let others: Vec<_> = all.iter().filter(|cap| *cap != left_out).cloned().collect();
+        let command = command(&lab, &others)?;
+        let done: Finished = lab
+            .gateway
+            .finish(command, "incapable", "", wait::PATIENCE)?;
+        ensure!(!done.status.success(), "it runs without {left_out}");
+        let name = format!("CAP_{}", left_out.to_uppercase());
+        ensure!(done.stderr.contains(&name), "{}", done.stderr);
+    }
+    Ok(())
+}
+
+/// The socket of a service manager.
+struct Manager {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Manager {
+    fn new(lab: &Lab) -> Result<Self> {
+        let path = lab.net().dir().join("notify");
+        let socket = UnixDatagram::bind(&path)?;
+        socket.set_read_timeout(Some(wait::PATIENCE))?;
+        Ok(Self { socket, path })
+    }
+
+    /// Reads what is told until `wanted` is among it.
+    fn until(&self, wanted: &str) -> Result<()> {
+        let mut bytes = [0; 4096];
+        loop {
+            let length = self
+                .socket
+                .recv(&mut bytes)
+                .with_context(|| format!("no {wanted}"))?;
+            let told = String::from_utf8_lossy(&bytes[..length]).into_owned();
+            if told.lines().any(|line| line == wanted) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_service_manager_is_told() -> Result<()> {
+    let lab = Lab::masquerade()?;
+    let manager = Manager::new(&lab)?;
+    let mut command = command(&lab, &capabilities()?)?;
+    command
+        .env("NOTIFY_SOCKET", &manager.path)
+        .env("WATCHDOG_USEC", "400000");
+    let mut process = lab.gateway.spawn(command, "ftp-nat")?;
+    manager.until("READY=1")?;
+    // Again and again.
+    manager.until("WATCHDOG=1")?;
+    manager.until("WATCHDOG=1")?;
+    process.signal(nix::sys::signal::Signal::SIGTERM)?;
+    manager.until("STOPPING=1")?;
+    wait::until_true("its end", Duration::from_secs(10), || {
+        Ok(!process.is_running()?)
+    })
+}
