@@ -8,6 +8,8 @@ mod given;
 mod logging;
 mod output;
 mod ports;
+#[cfg(test)]
+mod reference;
 mod run;
 mod sessions;
 mod stats;
