@@ -10,6 +10,7 @@ mod output;
 mod ports;
 #[cfg(test)]
 mod reference;
+mod reload;
 mod run;
 mod sessions;
 mod stats;
@@ -48,6 +49,7 @@ enum Verb {
     Sessions(sessions::Options),
     Translations(translations::Options),
     Config(config::Options),
+    Reload(reload::Options),
     Doctor(doctor::Options),
     Events(events::Options),
     Explain(explain::Options),
@@ -109,6 +111,7 @@ pub fn run(words: Vec<OsString>) -> anyhow::Result<()> {
         Verb::Events(options) => events::run(&options),
         Verb::Explain(options) => explain::run(&options),
         Verb::Config(options) => config::run(&options),
+        Verb::Reload(options) => reload::run(&options),
         Verb::Doctor(options) => doctor::run(&options),
     }
 }

@@ -17,6 +17,7 @@ pub mod serve;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    daemon::reload::Outcome,
     events::Entry,
     history::{Found, Which},
 };
@@ -38,6 +39,8 @@ pub enum Request {
         /// Of which ones.
         which: Which,
     },
+    /// To read the configuration again and do what it says.
+    Reload,
 }
 
 /// What is answered.
@@ -52,6 +55,8 @@ pub enum Answer {
     Present,
     /// What is known of sessions.
     History(Found),
+    /// What came of reading the configuration again.
+    Reloaded(Outcome),
     /// That was all.
     Done,
     /// It could not be done.

@@ -16,11 +16,12 @@ use tokio::{
         UnixListener, UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::{Semaphore, broadcast::error::RecvError},
+    sync::{Semaphore, broadcast::error::RecvError, mpsc, oneshot},
 };
 
 use super::{Answer, REQUEST_MAX, Request, place};
 use crate::{
+    daemon::reload::Outcome,
     error::{Error, Result},
     history::History,
     maps::Maps,
@@ -35,6 +36,8 @@ pub(crate) struct Surroundings {
     pub(crate) history: Rc<RefCell<History>>,
     /// The maps.
     pub(crate) maps: Rc<Maps>,
+    /// Who reads the configuration again; it answers by the sender that it gets.
+    pub(crate) reload: mpsc::Sender<oneshot::Sender<Outcome>>,
 }
 
 /// The socket. It is removed when it is dropped.
@@ -142,8 +145,25 @@ async fn answer(
             let found = surroundings.history.borrow().find(&which);
             send(writer, &Answer::History(found)).await?;
         }
+        Request::Reload => {
+            let outcome = reload(&surroundings.reload).await;
+            send(
+                writer,
+                &outcome.map_or(Answer::Failed(ENDING.to_owned()), Answer::Reloaded),
+            )
+            .await?;
+        }
     }
     send(writer, &Answer::Done).await
+}
+
+/// What is said where `run` is about to end.
+const ENDING: &str = "it is ending";
+
+async fn reload(to: &mpsc::Sender<oneshot::Sender<Outcome>>) -> Option<Outcome> {
+    let (sender, receiver) = oneshot::channel();
+    to.send(sender).await.ok()?;
+    receiver.await.ok()
 }
 
 /// What happened, and what happens.

@@ -12,6 +12,7 @@ use ftp_nat_common::layout::map;
 use sd_notify::NotifyState;
 use tokio::{
     io::{Interest, unix::AsyncFd},
+    sync::{mpsc, oneshot},
     task::{self, JoinHandle},
     time::{self, MissedTickBehavior},
 };
@@ -89,21 +90,28 @@ async fn serve(mut plan: Plan, again: &Again<'_>) -> Result<()> {
     let mut messages = Messages::default();
     loaded.objects.iter_mut().for_each(|o| messages.forward(o));
     let history = Rc::new(RefCell::new(History::new(Limits::default())));
-    let socket = remember(&loaded, &plan.config, &history);
+    let (reload, mut reloads) = mpsc::channel(1);
+    let socket = remember(&loaded, &plan.config, &history, reload);
     eprintln!("{}", ready_line(&loaded.report, &plan.config));
     notify(&[NotifyState::Ready]);
     watchdog::start();
     conflicts::look(Setup::of(&loaded.report));
     let name = loop {
-        let asked = tokio::select! {
-            asked = signals.next() => asked,
+        let (asked, asker) = tokio::select! {
+            asked = signals.next() => (asked, None),
+            Some(asker) = reloads.recv() => (Asked::HangUp, Some(asker)),
             never = maintain_forever(&mut loaded, &mut watch, &mut messages, &history) => match never {},
         };
         match asked {
             Asked::End(name) => break name,
             Asked::HangUp => {
-                log::info!("SIGHUP: reading the configuration again");
-                reload::reload(&mut loaded, &mut plan, again, &mut messages, &mut metrics);
+                log::info!("reading the configuration again");
+                let outcome =
+                    reload::reload(&mut loaded, &mut plan, again, &mut messages, &mut metrics);
+                if let Some(asker) = asker {
+                    // One that has hung up finds it in the log.
+                    let _ = asker.send(outcome);
+                }
             }
         }
     };
@@ -123,6 +131,7 @@ fn remember(
     loaded: &Loaded,
     config: &Config,
     history: &Rc<RefCell<History>>,
+    reload: mpsc::Sender<oneshot::Sender<reload::Outcome>>,
 ) -> Option<task::JoinHandle<()>> {
     let without = |e: Error| {
         log::warn!(
@@ -146,6 +155,7 @@ fn remember(
             let surroundings = Rc::new(Surroundings {
                 history: Rc::clone(history),
                 maps: Rc::clone(&loaded.maps),
+                reload,
             });
             Some(task::spawn_local(socket.serve(surroundings)))
         }

@@ -137,6 +137,20 @@ fn tell_ports(changes: &mut Vec<Change>, before: &PortSet, after: &PortSet) {
     }
 }
 
+/// For comparing the document with what is printed.
+#[cfg(test)]
+pub(crate) fn sample() -> Outcome {
+    Outcome {
+        changes: vec![Change {
+            option: "max-sessions".to_owned(),
+            before: String::new(),
+            after: "9".to_owned(),
+        }],
+        needs_restart: vec!["max-sessions".to_owned()],
+        ..Outcome::refused("only a new start can change max-sessions".to_owned())
+    }
+}
+
 impl Outcome {
     fn refused(why: String) -> Self {
         Self {

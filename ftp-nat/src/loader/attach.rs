@@ -72,12 +72,17 @@ impl Side {
     }
 
     /// `BPF_TCX_INGRESS` and `BPF_TCX_EGRESS`.
-    const fn from_kernel(attach_type: u32) -> Option<Self> {
-        match attach_type {
-            46 => Some(Self::Ingress),
-            47 => Some(Self::Egress),
-            _ => None,
+    const fn number(self) -> u32 {
+        match self {
+            Self::Ingress => 46,
+            Self::Egress => 47,
         }
+    }
+
+    fn from_kernel(attach_type: u32) -> Option<Self> {
+        Self::BOTH
+            .into_iter()
+            .find(|side| side.number() == attach_type)
     }
 
     fn tcx_options(self) -> TcAttachOptions {
@@ -179,10 +184,13 @@ impl PinnedLink {
     /// Puts a new program on the link, without a gap for packets.
     fn replace(self, program: &SchedClassifier, undo: &mut Undo) -> Result<()> {
         let fail = || Error::io(format!("replacing the program of {}", self.path.display()));
-        let before = bpf::program_by_id(self.program_id).map_err(fail())?;
+        let before = bpf::program_if_allowed(self.program_id).map_err(fail())?;
         let new = program.fd().map_err(|e| fail()(std::io::Error::other(e)))?;
         bpf::link_update(self.fd.as_fd(), new).map_err(fail())?;
-        undo.push(Step::Replaced(self.fd, before));
+        undo.push(match before {
+            Some(before) => Step::Replaced(self.fd, before),
+            None => Step::NoWayBack,
+        });
         Ok(())
     }
 }
@@ -201,9 +209,8 @@ pub(super) fn check_owners(
         };
         let here = devices.iter().find(|d| d.index == index);
         let is_here = |device: &Device| {
-            programs_on(&device.name, side)
-                .iter()
-                .any(|(id, _)| *id == link.program_id)
+            bpf::tcx_programs(device.index, side.number())
+                .is_ok_and(|ids| ids.contains(&link.program_id))
         };
         if !here.is_some_and(is_here) {
             return Err(Error::OtherNamespace {
@@ -228,7 +235,8 @@ pub(super) fn check_owners(
     Ok(())
 }
 
-/// The TCX programs of a hook, by id and name. Empty where there is no TCX.
+/// The TCX programs of a hook, by id and name. Empty where there is no TCX, and
+/// where the process may not look at programs (CAP_SYS_ADMIN).
 fn programs_on(interface: &str, side: Side) -> Vec<(u32, String)> {
     SchedClassifier::query_tcx(interface, side.attach_type())
         .map(|(_, programs)| programs)

@@ -24,6 +24,9 @@ pub(super) enum Step {
     Filter(String, Side),
     /// A link got another program.
     Replaced(OwnedFd, OwnedFd),
+    /// A link got another program, and the former one can't be had back: opening
+    /// it takes CAP_SYS_ADMIN. What the new one needs must stay then.
+    NoWayBack,
     /// An interface's entry was written over what was there.
     Interface(Rc<Maps>, u32, Option<Interface>),
 }
@@ -48,6 +51,10 @@ impl Undo {
 impl Drop for Undo {
     fn drop(&mut self) {
         while let Some(step) = self.0.pop() {
+            if matches!(step, Step::NoWayBack) {
+                log::warn!("the new programs stay on their interfaces, and serve what is there");
+                return self.0.clear();
+            }
             // There is nobody to give a second error to; the first one counts.
             if let Err(error) = take_back(step) {
                 log::warn!("undoing a start that failed: {}", error.whole());
@@ -66,6 +73,7 @@ fn take_back(step: Step) -> crate::Result<()> {
         }
         Step::Replaced(link, before) => bpf::link_update(link.as_fd(), before)
             .map_err(crate::Error::io("putting the former program back")),
+        Step::NoWayBack => Ok(()),
         Step::Interface(maps, index, Some(before)) => maps.interfaces.set(&index, &before),
         Step::Interface(maps, index, None) => maps.interfaces.take(&index).map(drop),
     }

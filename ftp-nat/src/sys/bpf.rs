@@ -23,6 +23,7 @@ enum Command {
     ObjGet = 7,
     ProgGetFdById = 13,
     ObjGetInfoByFd = 15,
+    ProgQuery = 16,
     MapLookupAndDeleteElem = 21,
     MapLookupBatch = 24,
     LinkUpdate = 29,
@@ -212,8 +213,56 @@ pub(crate) fn open_pinned(path: &Path) -> io::Result<OwnedFd> {
     owned(unsafe { call(Command::ObjGet, &mut attr) }?)
 }
 
+/// The programs of a TCX hook, in the order in which they run, by id.
+/// `attach_type` is `BPF_TCX_INGRESS` or `BPF_TCX_EGRESS`. Unlike opening them,
+/// this needs no CAP_SYS_ADMIN.
+pub(crate) fn tcx_programs(ifindex: u32, attach_type: u32) -> io::Result<Vec<u32>> {
+    /// What the kernel allows on a hook (`BPF_MPROG_MAX`).
+    const MOST: usize = 64;
+    #[repr(C)]
+    struct Query {
+        target_ifindex: u32,
+        attach_type: u32,
+        query_flags: u32,
+        attach_flags: u32,
+        prog_ids: u64,
+        count: u32,
+        _pad: u32,
+        prog_attach_flags: u64,
+        link_ids: u64,
+        link_attach_flags: u64,
+        revision: u64,
+    }
+    let mut ids = [0_u32; MOST];
+    let mut attr = Query {
+        target_ifindex: ifindex,
+        attach_type,
+        query_flags: 0,
+        attach_flags: 0,
+        prog_ids: ids.as_mut_ptr() as u64,
+        count: u32::try_from(MOST).unwrap_or(0),
+        _pad: 0,
+        prog_attach_flags: 0,
+        link_ids: 0,
+        link_attach_flags: 0,
+        revision: 0,
+    };
+    // SAFETY: `Query` is the layout of the command; there is room for `count` ids.
+    unsafe { call(Command::ProgQuery, &mut attr) }?;
+    let count = (attr.count as usize).min(MOST);
+    Ok(ids[..count].to_vec())
+}
+
+/// Opens a loaded program, which needs CAP_SYS_ADMIN. `None`: it may not be opened.
+pub(crate) fn program_if_allowed(id: u32) -> io::Result<Option<OwnedFd>> {
+    match program_by_id(id) {
+        Err(e) if e.raw_os_error() == Some(libc::EPERM) => Ok(None),
+        result => result.map(Some),
+    }
+}
+
 /// Opens a loaded program.
-pub(crate) fn program_by_id(id: u32) -> io::Result<OwnedFd> {
+fn program_by_id(id: u32) -> io::Result<OwnedFd> {
     #[repr(C)]
     struct GetFdById {
         id: u32,

@@ -89,6 +89,7 @@ fn the_fields_of_every_command_are_documented() {
     let all = translations::collect(&maps, &context(), translations::Which::All).unwrap();
     compare("translations", &all);
     compare("doctor", &crate::doctor::sample());
+    compare("reload", &crate::daemon::reload::sample());
 }
 
 /// An event of each kind.

@@ -130,3 +130,42 @@ fn what_can_not_be_applied_changes_nothing() -> Result<()> {
     }
     file.verify(&it.control.retrieve_active(SHIFTING_PORT + 1, "file.bin")?)
 }
+
+#[test]
+fn reload_says_what_changed_and_what_can_not() -> Result<()> {
+    let mut it = Configured::new(FIRST)?;
+    let file = it.server.publish_random("file.bin", 63, 20_000)?;
+    file.verify(&it.control.retrieve_active(SHIFTING_PORT, "file.bin")?)?;
+    let said = it.ftp_nat.done(&["reload"])?;
+    ensure!(said == "nothing has changed\n", "{said}");
+    // A new level needs new programs, the rest doesn't.
+    let other = FIRST.replace("info", "debug") + "expect-timeout = 30\n";
+    fs::write(&it.file, &other)?;
+    let said = it.ftp_nat.done(&["reload"])?;
+    for change in [
+        "changed expect-timeout: 60 -> 30",
+        "changed log-level: info -> debug",
+    ] {
+        ensure!(said.lines().any(|line| line == change), "{said}");
+    }
+    file.verify(&it.control.retrieve_active(SHIFTING_PORT + 1, "file.bin")?)?;
+    fs::write(&it.file, format!("{other}prot = 7\n"))?;
+    let refused = it.ftp_nat.verb(&["reload"])?;
+    ensure!(refused.status.code() == Some(1), "{:?}", refused.status);
+    ensure!(
+        refused.stderr.contains(":6: there is no key prot"),
+        "{}",
+        refused.stderr
+    );
+    fs::write(&it.file, format!("{other}max-sessions = 9\n"))?;
+    let refused = it.ftp_nat.verb(&["reload", "--json"])?;
+    ensure!(refused.status.code() == Some(1), "{:?}", refused.status);
+    let outcome: serde_json::Value = serde_json::from_str(&refused.text())?;
+    ensure!(outcome["applied"] == false, "{outcome}");
+    ensure!(outcome["needs_restart"][0] == "max-sessions", "{outcome}");
+    ensure!(outcome["changes"][0]["after"] == "9", "{outcome}");
+    it.ftp_nat.terminate()?;
+    let nobody = it.ftp_nat.verb(&["reload"])?;
+    ensure!(!nobody.status.success(), "nobody was there to do it");
+    Ok(())
+}
