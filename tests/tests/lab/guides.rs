@@ -96,7 +96,10 @@ impl<'a> Reader<'a> {
             &self.lab.gateway
         };
         let target = self.lab.reach(self.server);
-        let login = format!("{}:{}@{}", target.user, target.password, target.at);
+        // Each byte by its number: a password may have any.
+        let coded = |text: &str| -> String { text.bytes().map(|b| format!("%{b:02x}")).collect() };
+        let (user, password) = (coded(&target.user), coded(&target.password));
+        let login = format!("{user}:{password}@{}", target.at);
         let mut command = host.command("sh");
         command
             .args(["-ec", &format!("exec {}", line.replace("SERVER", &login))])
