@@ -199,6 +199,7 @@ fn what_is_no_reply_to_pasv() {
         "226 Entering Passive Mode (10,0,0,5,200,15).\r\n",
         "227 Entering Passive Mode (10,0,0,5,200,15,7).\r\n",
         "227 Entering Passive Mode (10,0,0,5,200).\r\n",
+        "227 Entering Passive Mode (1,2,3,4,5,6,7,10,0,0,5,200,15).\r\n",
         " 227 Entering Passive Mode (10,0,0,5,200,15).\r\n",
         "211-Features\r\n227 (10,0,0,5,200,15)\r\n211 End\r\n",
         "227-(10,0,0,5,200,15)\r\n",

@@ -310,6 +310,19 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_port_is_no_refusal_of_a_servers_announcement() {
+        let said = [
+            Pasv,
+            Transfer,
+            Reply227(1),
+            Announce(2),
+            Reply(226),
+            Reply(500),
+        ];
+        assert_eq!(after(said), ([1].into(), [2].into()));
+    }
+
+    #[test]
     fn of_too_many_the_oldest_is_withdrawn() {
         let said = (1..=10).flat_map(|n| [Announce(n), Transfer]);
         assert_eq!(after(said), ((3..=10).collect(), [1, 2].into()));
