@@ -142,3 +142,39 @@ fn the_service_manager_is_told() -> Result<()> {
         Ok(!process.is_running()?)
     })
 }
+
+#[test]
+fn metrics_count_what_happens() -> Result<()> {
+    let lab = Lab::masquerade()?;
+    let server = lab.server.vsftpd().start()?;
+    let ftp_nat = lab.ftp_nat().arg("--metrics").arg("9121").start()?;
+    transfers(&lab, &server, Client::Curl, Mode::Port)?;
+    let url = "http://127.0.0.1:9121/metrics";
+    let text = lab.gateway.run(&["curl", "--silent", "--fail", url])?;
+    let value = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        let value = line.and_then(|rest| rest.trim().parse::<u64>().ok());
+        value.with_context(|| format!("no {name} in {text}"))
+    };
+    let used = value("ftp_nat_expectations_ended_total{outcome=\"used\"} ")?;
+    ensure!(used >= 3, "three transfers used {used} announcements");
+    ensure!(
+        used == ftp_nat.counter("expectations_used")?,
+        "stats says otherwise"
+    );
+    ensure!(value("ftp_nat_sessions_learned_total ")? >= 3);
+    ensure!(text.ends_with("# EOF\n"), "{text}");
+    // A port that is taken is found out before anything is done.
+    let pins = lab.net().pin_path().with_extension("other");
+    let mut second = lab.gateway.command(peers::ftp_nat()?);
+    second.args(["run", "--wan", "wan", "--metrics", "9121", "--pin-path"]);
+    second.arg(&pins);
+    let refused = lab.gateway.finish(second, "second", "", wait::PATIENCE)?;
+    ensure!(!refused.status.success() && !pins.exists(), "it started");
+    ensure!(
+        refused.stderr.contains("127.0.0.1:9121"),
+        "{}",
+        refused.stderr
+    );
+    Ok(())
+}
