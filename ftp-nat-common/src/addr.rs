@@ -63,6 +63,22 @@ impl Addr {
         self.0[3].to_ne_bytes()
     }
 
+    /// Whether this is 0.0.0.0.
+    #[inline(always)]
+    pub const fn is_any_v4(&self) -> bool {
+        let [a, b, c, d] = self.0;
+        (a | b | (c ^ 0xffffu32.to_be()) | d) == 0
+    }
+
+    /// Whether this is a private IPv4 address (RFC 1918).
+    #[inline(always)]
+    pub const fn is_private(&self) -> bool {
+        let [a, b, c, word] = self.0;
+        let word = u32::from_be(word);
+        (a | b | (c ^ 0xffffu32.to_be())) == 0
+            && (word >> 24 == 10 || word >> 20 == 0xac1 || word >> 16 == 0xc0a8)
+    }
+
     /// The sixteen octets, first octet first.
     #[inline(always)]
     pub const fn octets(&self) -> [u8; 16] {

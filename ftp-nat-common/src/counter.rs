@@ -104,10 +104,14 @@ counters! {
     ExpectationsExpired = "expectations_expired",
     /// Expectations withdrawn: superseded, refused by the other end, or the session ended.
     ExpectationsWithdrawn = "expectations_withdrawn",
-    /// Data SYN to an announced port from a host that is not the session's far end.
+    /// Data SYN to an announced port that was not expected: from a host that is not the session's far end, or once more after its connection was over.
     RefusedDataSource = "refused_data_source",
     /// Data connections made.
     FlowsMade = "flows_made",
+    /// Data connections among them to the declared passive port of an encrypted session's server.
+    FlowsEncrypted = "flows_encrypted",
+    /// Data connections among them from a server's default data port (RFC 959), which nobody announced.
+    FlowsDefaultPort = "flows_default_port",
     /// Data connections among them that the stack forwards.
     StackFlowsMade = "stack_flows_made",
     /// Data SYNs that were dropped because they couldn't be recognised after the stack (TCP resends them).

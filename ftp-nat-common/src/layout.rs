@@ -92,6 +92,9 @@ pub mod map {
     /// Hash from `Tuple` (as egress sees it) to `Tuple` (as it has to leave):
     /// the data connections that the stack forwards.
     pub const STACK_FLOWS: &str = "STACK_FLOWS";
+    /// Hash from `EncryptedKey` to the session id (`u64`): sessions in TLS, by
+    /// their ends.
+    pub const ENCRYPTED: &str = "ENCRYPTED";
     /// Per-CPU array of `u64`, indexed by `Counter`.
     pub const COUNTERS: &str = "COUNTERS";
     /// Program array: the programs of one load, by [`super::stage`]. Each load
@@ -123,6 +126,7 @@ pub mod map {
         ADVERTISED,
         SOURCES,
         STACK_FLOWS,
+        ENCRYPTED,
         COUNTERS,
         EVENTS,
     ];
@@ -172,8 +176,11 @@ pub struct Settings {
     pub port_first: u16,
     /// See `port_first`.
     pub port_last: u16,
-    /// Zero.
-    pub _pad: u32,
+    /// The first and the last of the servers' passive ports that the clients of
+    /// encrypted sessions may reach, host byte order; 0: none.
+    pub encrypted_first: u16,
+    /// See `encrypted_first`.
+    pub encrypted_last: u16,
     /// What is written into `skb->mark` of data packets that the stack is to
     /// let by: `(mark & !mark_mask) | mark`.
     pub mark: u32,

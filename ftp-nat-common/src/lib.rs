@@ -17,6 +17,7 @@
 //! | [`source`] | what one host has in the tables |
 //! | [`pairing`] | how the translation of a connection is learned |
 //! | [`translation`] | expectations (pinholes) and data flows |
+//! | [`unannounced`] | data connections without an announcement to read |
 //! | [`counter`] | every counter, by name |
 //! | [`event`] | what happened, as the kernel side tells it |
 //! | [`layout`] | names and sizes of maps, the layout's version |
@@ -39,3 +40,4 @@ pub mod source;
 pub mod stream;
 pub mod tcp;
 pub mod translation;
+pub mod unannounced;

@@ -36,8 +36,13 @@ pub struct Sighting {
     pub arrival: u32,
     /// Two live tuples used the key: it teaches nothing.
     pub poisoned: u32,
+    /// Its sequence number, host byte order. That of the key is another one where
+    /// a SYN carries data and is entered as its answer acknowledges it, too.
+    pub seq: u32,
+    /// 1 if its payload ended with the end of a line.
+    pub ends_line: u32,
 }
-const _: () = assert!(size_of::<Sighting>() == 72);
+const _: () = assert!(size_of::<Sighting>() == 80);
 
 /// A sighting older than this teaches nothing: no packet stays so long between
 /// the two hooks.
@@ -45,10 +50,11 @@ pub const SIGHTING_MAX_AGE_NS: u64 = 1_000_000_000;
 
 /// What was learned of a connection that is no session yet.
 ///
-/// The key of one in state [`SYN`], [`MIDWAY`] or [`MIDWAY_AT_LINE_END`] is the
-/// client's tuple at egress, reversed: what ingress sees of the server's answer.
-/// The key of one in state [`ANSWERED`] or [`REFUSED`] is `before`: what ingress
-/// sees of the client.
+/// The key of one in state [`SYN`], [`PROXIED`], [`MIDWAY`] or
+/// [`MIDWAY_AT_LINE_END`] is the client's tuple at egress, reversed: what ingress
+/// sees of the server's answer. The key of one in state [`ANSWERED`] or
+/// [`REFUSED`] is `before`: what ingress sees of the client; or `after`, where it
+/// is the gateway that answers for the client.
 #[repr(C)]
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Candidate {
@@ -90,6 +96,10 @@ pub const MIDWAY_AT_LINE_END: u32 = 2;
 pub const ANSWERED: u32 = 3;
 /// There was no room for the session: it is not followed.
 pub const REFUSED: u32 = 4;
+
+/// The gateway's SYNPROXY has shaken hands with the client and dials the server
+/// in the client's place, with the client's initial sequence number.
+pub const PROXIED: u32 = 5;
 
 /// A handshake that isn't complete after this long isn't any more: Linux sends
 /// a SYN-ACK for the last time after 31 s, and gives up after 63.

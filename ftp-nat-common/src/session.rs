@@ -94,8 +94,11 @@ pub struct Session {
     /// 1 once a new handshake between the same ends was answered: its end makes
     /// another session, which takes the place of this one.
     pub replaced: u32,
-    /// Zero.
-    pub _pad: u32,
+    /// In which slot an encrypted session is found by its ends; 0: in none.
+    pub encrypted_slot: u16,
+    /// The last transfer that came by the default data port, see
+    /// [`Session::transfer`]; 0: none.
+    pub default_used: u16,
     /// Requests that wait for their replies.
     pub requests: Requests,
     /// The line parsers, by end.
@@ -129,6 +132,10 @@ pub const SESSION_LOGGED_IN: u32 = 256;
 pub const SESSION_LOCAL: u32 = 512;
 /// The server is on the gateway itself.
 pub const SESSION_LOCAL_SERVER: u32 = 1024;
+
+/// A data port was agreed on (PORT, PASV and their like): the default one isn't
+/// in use any more (RFC 959 section 3.2).
+pub const SESSION_PORT_SET: u32 = 2048;
 
 /// How long an idle control connection is followed (RFC 5382 REQ-5: at least
 /// 2 h 4 min; a control connection idles while a long transfer runs).

@@ -90,6 +90,10 @@ pub enum Kind {
     Pasv = 3,
     /// `229 ... (|||port|)` (RFC 2428 section 3).
     Epsv = 4,
+    /// None that could be read: an encrypted session's, to a declared port.
+    Encrypted = 5,
+    /// None at all: the default data port (RFC 959 section 3.2).
+    Default = 6,
 }
 
 impl Kind {
@@ -100,6 +104,8 @@ impl Kind {
             2 => Self::Eprt,
             3 => Self::Pasv,
             4 => Self::Epsv,
+            5 => Self::Encrypted,
+            6 => Self::Default,
             _ => Self::None,
         }
     }
@@ -112,12 +118,14 @@ impl Kind {
             Self::Eprt => "EPRT",
             Self::Pasv => "227",
             Self::Epsv => "229",
+            Self::Encrypted => "encrypted",
+            Self::Default => "default port",
         }
     }
 
     /// Whether the client announced (active mode).
     pub const fn is_active_mode(self) -> bool {
-        matches!(self, Self::Port | Self::Eprt)
+        matches!(self, Self::Port | Self::Eprt | Self::Default)
     }
 }
 
@@ -190,13 +198,18 @@ impl Flow {
     pub const fn idle_limit_ns(&self) -> u64 {
         if self.flags & FLOW_RST != 0 {
             FLOW_RESET_NS
-        } else if self.flags & FLOW_ESTABLISHED != 0
-            && self.flags & (FLOW_FIN | FLOW_PEER_FIN) != FLOW_FIN | FLOW_PEER_FIN
-        {
+        } else if self.flags & FLOW_ESTABLISHED != 0 && !self.is_closed() {
             FLOW_ESTABLISHED_IDLE_NS
         } else {
             FLOW_TRANSITORY_NS
         }
+    }
+
+    /// Whether both ends have closed the connection, or one has reset it.
+    #[inline(always)]
+    pub const fn is_closed(&self) -> bool {
+        const FINS: u32 = FLOW_FIN | FLOW_PEER_FIN;
+        self.flags & FLOW_RST != 0 || self.flags & FINS == FINS
     }
 
     /// What the stack is given of a packet with the tuple `key`, the flow's own
@@ -296,7 +309,15 @@ mod tests {
 
     #[test]
     fn kinds_survive_the_map() {
-        for k in [Kind::None, Kind::Port, Kind::Eprt, Kind::Pasv, Kind::Epsv] {
+        for k in [
+            Kind::None,
+            Kind::Port,
+            Kind::Eprt,
+            Kind::Pasv,
+            Kind::Epsv,
+            Kind::Encrypted,
+            Kind::Default,
+        ] {
             assert_eq!(Kind::from_byte(k as u8), k);
         }
     }

@@ -160,9 +160,12 @@ pub fn ftp_nat_begin(ctx: TcContext) -> i32 {
         return stage::resume(&ctx, &packet, to::CONTROL);
     }
     if packet.from_egress {
+        learn::local_midway_at_egress(packet);
         return TC_ACT_UNSPEC;
     }
-    learn::sight_midway(packet);
+    if !learn::local_midway_at_ingress(packet) {
+        learn::sight_midway(packet);
+    }
     stage::resume(&ctx, &packet, to::INGRESS)
 }
 

@@ -18,11 +18,12 @@ use ftp_nat_common::{
         ingress::{Run, Segment},
     },
     translation::{Expectation, ExpectationKey, Flow},
+    unannounced::EncryptedKey,
 };
 
 use crate::{
     control::{Glue, Plan, Progressing},
-    data::forward::Route,
+    data::{encrypted, forward::Route},
     icmp::{quote::Quote, translate::Translated},
     options::Found,
     packet::Headers,
@@ -74,6 +75,9 @@ pub static SOURCES: HashMap<SourceKey, Source> =
 pub static STACK_FLOWS: HashMap<Tuple, Tuple> =
     HashMap::with_max_entries(2 * size::DATA_CONNECTIONS, BPF_F_NO_PREALLOC);
 #[map]
+pub static ENCRYPTED: HashMap<EncryptedKey, u64> =
+    HashMap::with_max_entries(size::SESSIONS, BPF_F_NO_PREALLOC);
+#[map]
 pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::ALL.len() as u32, 0);
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(size::EVENTS, 0);
@@ -117,6 +121,8 @@ pub struct Scratch {
     pub candidate: Candidate,
     /// The expectation that a data connection came for.
     pub expected: Expectation,
+    /// The encrypted session that a data connection is of.
+    pub encrypted: encrypted::Found,
     /// A tuple that is a key.
     pub key: Tuple,
     /// A new session on its way into its map, or a copy to go back to.
@@ -230,6 +236,12 @@ pub fn side(ifindex: u32) -> u32 {
         Some(_) => SIDE_OUTSIDE,
         None => SIDE_UNKNOWN,
     }
+}
+
+/// Whether both interfaces face the same.
+#[inline(always)]
+pub fn same_side(one: u32, other: u32) -> bool {
+    one == other || side(one) == side(other)
 }
 
 #[inline(always)]

@@ -15,7 +15,9 @@ use ftp_nat_common::{
 use crate::{
     data::{flow_is_over, forget_flow},
     learn,
-    maps::{EDITS, EXPECTATIONS, FLOWS, HALVES, SESSIONS, SETTINGS, Scratch, count, scratch},
+    maps::{
+        EDITS, ENCRYPTED, EXPECTATIONS, FLOWS, HALVES, SESSIONS, SETTINGS, Scratch, count, scratch,
+    },
     sources,
 };
 
@@ -201,6 +203,7 @@ fn forget(session: &Session) {
     let id = session.id;
     forget_half(session, CLIENT);
     forget_half(session, SERVER);
+    forget_encrypted(session);
     let mut n = 0;
     while n < PENDING_MAX {
         let key = session.expectation(n);
@@ -230,6 +233,18 @@ fn withdraw(key: &ExpectationKey, session: u64) {
     if owner == session && EXPECTATIONS.remove(key).is_ok() {
         sources::give(&near, what::EXPECTATIONS);
         count(Counter::ExpectationsWithdrawn);
+    }
+}
+
+#[inline(never)]
+fn forget_encrypted(session: &Session) {
+    if session.encrypted_slot == 0 {
+        return;
+    }
+    let key = session.encrypted_key(u32::from(session.encrypted_slot));
+    // SAFETY: read at once.
+    if unsafe { ENCRYPTED.get(&key) }.copied() == Some(session.id) {
+        let _ = ENCRYPTED.remove(&key);
     }
 }
 

@@ -144,16 +144,31 @@ impl<'a> Copy<'a> {
         self.telnet.clear();
     }
 
+    /// Whether the sender means itself: a server may name itself in other ways.
+    fn is_own(&self, said: Addr) -> bool {
+        let (own, seen) = (self.setting.own(), self.setting.seen());
+        let said = said.to_ip();
+        let server = self.setting.role == SERVER;
+        let private = matches!(said, IpAddr::V4(v4) if v4.is_private());
+        said == own
+            || server
+                && (said == seen || said == IpAddr::from([0; 4]) || private && own != seen)
+    }
+
     /// The text for the address that was released at `at`.
     fn replacement(&self, at: usize) -> Option<Vec<u8>> {
         let kind = self.line.kind(self.setting.role);
         let said = self.line.announcement(kind);
-        let own = Addr::from(self.setting.own());
-        if (kind != Kind::Epsv && said.addr != own) || said.port < FIRST_PORT {
+        if (kind != Kind::Epsv && !self.is_own(said.addr)) || said.port < FIRST_PORT {
             return None;
         }
         let port = self.setting.port(at, said.port)?;
-        if self.setting.seen() == self.setting.own() && port == said.port {
+        let named = if kind == Kind::Epsv {
+            self.setting.own()
+        } else {
+            said.addr.to_ip()
+        };
+        if self.setting.seen() == named && port == said.port {
             return None;
         }
         let mut text = Text::default();

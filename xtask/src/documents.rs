@@ -14,6 +14,7 @@ fn sources(place: &str) -> Option<&'static str> {
         "text" => "ftp-nat-common/src/line/text.rs",
         "tcp" => "ftp-nat-common/src/tcp.rs",
         "seq" => "ftp-nat-common/src/seq.rs",
+        "unannounced" => "ftp-nat-common/src/unannounced.rs",
         "translation" => "ftp-nat-common/src/translation.rs",
         "position" => "ftp-nat-common/src/stream/position/tests.rs",
         "pending" => "ftp-nat-common/src/stream/pending.rs",

@@ -159,7 +159,7 @@ impl Line {
                 };
                 (addr, self.value)
             }
-            Kind::Epsv | Kind::None => (Addr::UNSPECIFIED, self.value),
+            _ => (Addr::UNSPECIFIED, self.value),
         };
         Announcement {
             kind,

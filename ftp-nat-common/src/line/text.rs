@@ -166,7 +166,7 @@ impl Text {
                 }
                 self.byte(delimiter);
             }
-            Kind::Epsv | Kind::None => {}
+            Kind::Epsv | Kind::Encrypted | Kind::Default | Kind::None => {}
         }
     }
 

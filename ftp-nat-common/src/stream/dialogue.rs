@@ -7,7 +7,8 @@ use crate::{
     line::{Announcement, Request, Requests},
     session::{
         CLIENT, SERVER, SESSION_ENCRYPTED, SESSION_EPSV_ALL, SESSION_FIN, SESSION_GREETED,
-        SESSION_LOGGED_IN, SESSION_NOT_FTP, SESSION_RST, SESSION_TRUSTED, Session,
+        SESSION_LOGGED_IN, SESSION_NOT_FTP, SESSION_PORT_SET, SESSION_RST, SESSION_TRUSTED,
+        Session,
     },
     translation::Kind,
 };
@@ -18,6 +19,10 @@ pub const UNPARSED: u32 = SESSION_NOT_FTP | SESSION_ENCRYPTED;
 /// Ports below this are never opened (RFC 2577 section 3).
 pub const FIRST_PORT: u16 = 1024;
 
+/// A bit for each request that sets a data port when it is accepted.
+const PORT_SETTERS: u32 =
+    1 << Request::Active as u32 | 1 << Request::LongPort as u32 | 1 << Request::Passive as u32;
+
 /// Whether an announcement may open a pinhole; the counter of the reason if not.
 #[inline(never)]
 pub fn admit(session: &Session, role: usize, said: &Announcement) -> Result<(), Counter> {
@@ -25,7 +30,7 @@ pub fn admit(session: &Session, role: usize, said: &Announcement) -> Result<(), 
     if said.kind != Kind::Epsv && said.addr.is_v4() != own.is_v4() {
         return Err(Counter::PassedOtherFamily);
     }
-    if said.kind != Kind::Epsv && said.addr != own {
+    if said.kind != Kind::Epsv && !names_itself(session, role, said) {
         return Err(Counter::RefusedForeignAddress);
     }
     if said.port < FIRST_PORT {
@@ -45,6 +50,33 @@ pub fn admit(session: &Session, role: usize, said: &Announcement) -> Result<(), 
         return Err(Counter::RefusedUnsolicited);
     }
     Ok(())
+}
+
+/// Whether the address that the end `role` announced is its own: whatever it is,
+/// a pinhole only ever leads to the real one.
+///
+/// A server may have been told the address that its clients know it by
+/// (`pasv_address`, `MasqueradeAddress`), or where to find it in its control
+/// connection (0.0.0.0). Behind DNAT it may also be known to itself by another
+/// private address, inside a container say, which is of no use to its client. A
+/// client's is its own only as it is: its outside address is known to every
+/// server, so that whoever makes it say a line could write it.
+#[inline(always)]
+fn names_itself(session: &Session, role: usize, said: &Announcement) -> bool {
+    // One question after the other: of answers that are put together the verifier
+    // would follow every combination.
+    let role = role & 1;
+    let (said, own, seen) = (&said.addr, &session.real[role], &session.seen[role]);
+    if *said == *own {
+        return true;
+    }
+    if role == CLIENT {
+        return false;
+    }
+    if *said == *seen || *said == session.told[role] || said.is_any_v4() {
+        return true;
+    }
+    *own != *seen && said.is_private()
 }
 
 /// Whether the half of `role` can't announce anything just now, so that its
@@ -142,7 +174,11 @@ fn reply(session: &mut Session, env: &mut impl Environment) {
     }
     let refused = code >= 400;
     let mut over = code == 421;
-    match session.requests.answer(code) {
+    let answered = session.requests.answer(code);
+    // Worked out, not asked for, for the verifier's sake.
+    let accepted = u32::from(code).wrapping_sub(400) >> 31;
+    session.flags |= (PORT_SETTERS >> (answered as u32) & accepted) * SESSION_PORT_SET;
+    match answered {
         Request::Active if refused => session.pending.refuse(&session.requests),
         Request::EpsvAll if !refused => session.flags |= SESSION_EPSV_ALL,
         Request::Auth if matches!(code, 234 | 235 | 334) => {
@@ -152,7 +188,7 @@ fn reply(session: &mut Session, env: &mut impl Environment) {
         }
         // What the client said after it is still to be answered.
         Request::Reinitialize if !refused => {
-            session.flags &= !(SESSION_EPSV_ALL | SESSION_LOGGED_IN);
+            session.flags &= !(SESSION_EPSV_ALL | SESSION_LOGGED_IN | SESSION_PORT_SET);
         }
         _ => {}
     }

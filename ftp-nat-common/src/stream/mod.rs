@@ -212,8 +212,8 @@ pub trait Environment {
     /// Makes an expectation for an announcement that was found acceptable.
     ///
     /// `text_len` is the length of the port's text that would keep the length
-    /// of the stream, 0 where that can't be, [`ANY_LENGTH`] where any does.
-    /// Returns the port to announce, or `None` (and has counted why).
+    /// of the stream, [`ANY_LENGTH`] where any does, 0 where none does or where
+    /// `near_port` itself is the best. Returns the port to announce, or `None` (and has counted why).
     ///
     /// [`ANY_LENGTH`]: crate::line::text::ANY_LENGTH
     fn expect(&mut self, kind: Kind, near_port: u16, text_len: usize) -> Option<u16>;

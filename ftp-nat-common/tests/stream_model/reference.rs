@@ -75,6 +75,12 @@ pub struct World<'a> {
 /// A data byte and its place in the stream, Telnet sequences taken out.
 pub type Data = (u8, usize);
 
+/// Whether a server that announces `addr` can only mean itself.
+fn is_servers_own(addr: IpAddr, world: &World<'_>) -> bool {
+    let private = matches!(addr, IpAddr::V4(v4) if v4.is_private());
+    addr == world.seen || addr == IpAddr::from([0, 0, 0, 0]) || (private && world.own != world.seen)
+}
+
 /// Works out what becomes of `stream`.
 pub fn plan(stream: &[u8], world: &World<'_>) -> Plan {
     let mut plan = Plan::default();
@@ -131,7 +137,9 @@ pub fn plan(stream: &[u8], world: &World<'_>) -> Plan {
                 .map(|at| stream[at])
                 .collect();
             let fits = release - in0 <= 63 && telnet.len() <= 8;
-            let own = found.addr.is_none_or(|a| a == world.own);
+            let own = found
+                .addr
+                .is_none_or(|a| a == world.own || !world.client && is_servers_own(a, world));
             let asked = world.client || passive > 0;
             if fits
                 && own
@@ -139,7 +147,7 @@ pub fn plan(stream: &[u8], world: &World<'_>) -> Plan {
                 && asked
                 && !(world.exempt)(line[0].1, in0)
                 && let Some(port) = (world.port)(release, found.port)
-                && (world.own != world.seen || port != found.port)
+                && (found.addr.unwrap_or(world.own) != world.seen || port != found.port)
             {
                 plan.output.extend_from_slice(&stream[copied..in0]);
                 let out0 = plan.output.len();

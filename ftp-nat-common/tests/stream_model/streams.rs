@@ -88,6 +88,17 @@ pub fn random(rng: &mut Rng, client: bool, v6: bool, lines: usize) -> Vec<u8> {
     stream
 }
 
+/// What else a server may call itself, and whom it must not name.
+const SERVERS_ADDRESSES: [&str; 7] = [
+    "161,144,101,202",
+    "1,2,3,4",
+    "0,0,0,0",
+    "172,17,0,2",
+    "192,168,250,1",
+    "172,32,0,1",
+    "203,0,113,9",
+];
+
 fn announcement(rng: &mut Rng, client: bool, v6: bool) -> Vec<u8> {
     let port = if rng.chance(90) {
         rng.range(1024, 65_535)
@@ -104,7 +115,12 @@ fn announcement(rng: &mut Rng, client: bool, v6: bool) -> Vec<u8> {
         (true, true, false) => format!("EPRT {d}2{d}2001:0DB8:0:0::0001{d}{port}{d}{end}"),
         (false, false, true) => {
             let text = *rng.pick(WORDINGS);
-            format!("227 {text}10,10,0,1,{high},{low}).{end}")
+            let addr = if rng.chance(70) {
+                "10,10,0,1"
+            } else {
+                *rng.pick(&SERVERS_ADDRESSES)
+            };
+            format!("227 {text}{addr},{high},{low}).{end}")
         }
         (false, ..) => format!("229 Extended passive ({d}{d}{d}{port}{d}){end}"),
     };

@@ -130,7 +130,9 @@ fn servers_usual_wordings_never_change_their_length() {
                     told(old.as_bytes(), own, seen, Some(port), usize::MAX);
                 let new = new.replace("\\r\\n", "\r\n");
                 assert!(!shifted && new.len() == old.len(), "{old}{new}");
-                assert_eq!(wanted, Some(ANY_LENGTH), "any port will do");
+                // Any port will do; its own where nothing else changes.
+                let any = if own == seen { 0 } else { ANY_LENGTH };
+                assert_eq!(wanted, Some(any));
                 let last = &text[text.len() - 1..];
                 let tail = line(last, seen, port, end);
                 assert!(
@@ -215,7 +217,7 @@ fn each_case_by_hand() {
             b"227 10,10,0,1,200,20\r\n",
             OWN,
             "227 10,10,0,1,195,80\\r\\n",
-            Some(6),
+            Some(0),
             false,
         ),
         // 29 bytes are used, 30 are too much.
@@ -269,14 +271,52 @@ fn each_case_by_hand() {
     }
 }
 
+/// What a server that is 10.10.0.1 and known as 203.0.113.7 may call itself.
+#[test]
+fn a_server_may_name_itself_in_other_ways() {
+    const HERE: V4 = [10, 10, 0, 1];
+    const THERE: V4 = [203, 0, 113, 7];
+    let pasv = |addr| line("Entering Passive Mode (", addr, 50_000, ").");
+    let told_of = |addr: V4, seen: V4| {
+        let far_gets = told(pasv(addr).as_bytes(), HERE, seen, Some(51_234), 3).0;
+        far_gets.replace("\\r\\n", "\r\n")
+    };
+    let fitted = |text: &str| format!("{text}(203,0,113,7,200,34).\r\n");
+    assert_eq!(told_of(THERE, THERE), fitted("227 Entering Passive Mode "));
+    assert_eq!(
+        told_of([172, 17, 0, 2], THERE),
+        fitted("227 Entering Passive Mode")
+    );
+    assert_eq!(
+        told_of([192, 168, 1, 1], THERE),
+        fitted("227 Entering Passive Mode ")
+    );
+    assert_eq!(told_of([0; 4], THERE), fitted("227 Entering Passive M"));
+    // Another's address opens nothing, and is left alone.
+    for foreign in [
+        [172, 32, 0, 1],
+        [172, 15, 9, 9],
+        [198, 51, 100, 1],
+        [192, 167, 1, 1],
+    ] {
+        assert_eq!(told_of(foreign, THERE), pasv(foreign));
+    }
+    // Without NAT another private address is another host's.
+    assert_eq!(told_of([172, 17, 0, 2], HERE), pasv([172, 17, 0, 2]));
+}
+
 #[test]
 fn what_is_refused_or_stays_the_same_goes_out_as_it_came() {
     let old = b"227 Entering Passive Mode (10,10,0,1,195,80).\r\n";
     let same = (old.escape_ascii().to_string(), Some(ANY_LENGTH), false);
     assert_eq!(told(old, OWN, SEEN, None, 5), same);
-    assert_eq!(told(old, OWN, OWN, Some(50_000), 5), same);
+    // Its own port is best where it names the address that it is known by.
+    let own_port = (same.0.clone(), Some(0), false);
+    assert_eq!(told(old, OWN, OWN, Some(50_000), 5), own_port);
+    assert_eq!(told(old, SEEN, OWN, Some(50_000), 5), own_port);
     let foreign = (same.0, None, false);
-    assert_eq!(told(old, [10, 10, 0, 2], SEEN, Some(50_000), 5), foreign);
+    let other = [10, 10, 0, 2];
+    assert_eq!(told(old, other, other, Some(50_000), 5), foreign);
     for old in [
         "227 Entering Passive Mode\r\n",
         "227 \r\n",

@@ -52,6 +52,9 @@ pub struct Glue {
     removed: SourceKey,
     port_first: u32,
     port_last: u32,
+    /// The ports that encrypted sessions use.
+    range_first: u32,
+    range_len: u32,
     settings: u32,
     /// Bytes of the port's text that would keep the length.
     text_len: u32,
@@ -74,6 +77,12 @@ impl Glue {
         self.timeout_ns = settings.expect_timeout_ns;
         self.port_first = u32::from(settings.port_first);
         self.port_last = u32::from(settings.port_last);
+        self.range_first = u32::from(settings.encrypted_first);
+        // None of them is 0.
+        self.range_len = u32::from(settings.encrypted_last) + 1 - self.range_first;
+        if self.range_first == 0 {
+            self.range_len = 0;
+        }
         self.template.session = s.id;
         self.template.near = s.real[role];
         self.template.far_real = s.real[other];
@@ -327,6 +336,8 @@ fn is_taken(skb: *mut __sk_buff, glue: &mut Glue) -> bool {
     let port = u32::from(glue.key.port.get());
     port < glue.port_first
         || port > glue.port_last
+        // There an encrypted session reaches the server's own port.
+        || port.wrapping_sub(glue.range_first) < glue.range_len
         || is_control_port(glue.key.port)
         || has_listener(skb, glue)
 }

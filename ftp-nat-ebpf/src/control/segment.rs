@@ -25,6 +25,7 @@ use super::{
     plan::{PLAN_DROP, PLAN_REBUILD, PLAN_RENUMBER},
 };
 use crate::{
+    data::encrypted,
     learn, log,
     maps::{INTERFACES, Scratch, count, count_raw, scratch},
     packet::Packet,
@@ -123,6 +124,7 @@ fn conclude(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: 
     if packet.flags & flag::URG != 0 {
         place_urgent(packet, scratch, s);
     }
+    encrypted::enter(s);
     outstanding::put_back(scratch, s);
     if s.half[role].flags & HALF_FIN != 0 {
         s.flags |= SESSION_FIN << role;

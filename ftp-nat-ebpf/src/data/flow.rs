@@ -4,7 +4,7 @@
 use ftp_nat_common::{
     addr::{Addr, Port, Tuple},
     counter::Counter,
-    layout::SETTING_STACK,
+    layout::{SETTING_DRAINING, SETTING_STACK},
     session::Session,
     source::what,
     tcp::flag,
@@ -14,6 +14,7 @@ use ftp_nat_common::{
     },
 };
 
+use super::{default_port, encrypted};
 use crate::{
     maps::{
         CREATE, EXPECTATIONS, FLOWS, REPLACE, SESSIONS, SIDE_INSIDE, STACK_FLOWS, count, scratch,
@@ -33,9 +34,47 @@ pub const FULL: u32 = 2;
 /// The SYN is for the end that announced on the gateway itself.
 pub const LOCAL: u32 = 3;
 
-/// Makes the flows of a data connection, if this SYN is the one that is expected.
-#[inline(never)]
+/// Makes the flows of a data connection, if this SYN is one that is expected.
+#[inline(always)]
 pub fn open(packet: Packet, now: u64) -> u32 {
+    match announced(packet, now) {
+        NONE => unannounced(packet, now),
+        opened => opened,
+    }
+}
+
+/// A SYN that no announcement led to.
+#[inline(never)]
+fn unannounced(packet: Packet, now: u64) -> u32 {
+    let Some(scratch) = scratch() else {
+        return NONE;
+    };
+    if setting(SETTING_DRAINING) {
+        return NONE;
+    }
+    let counter = if encrypted::expects(packet, scratch, now) {
+        Counter::FlowsEncrypted
+    } else if default_port::expects(packet, scratch) {
+        Counter::FlowsDefaultPort
+    } else {
+        return NONE;
+    };
+    // SAFETY: this CPU's own memory, just written.
+    let expected = unsafe { &(*scratch).expected };
+    if expected.flags & EXPECT_LOCAL != 0 {
+        came(expected);
+        return LOCAL;
+    }
+    if !make_pair(packet, expected, expected.far_ifindex, now) {
+        return FULL;
+    }
+    count(counter);
+    MADE
+}
+
+/// Makes the flows of a data connection that was announced.
+#[inline(never)]
+fn announced(packet: Packet, now: u64) -> u32 {
     let packet = &packet;
     let mut key = ExpectationKey {
         addr: packet.tuple.dst,
@@ -99,6 +138,7 @@ pub fn open(packet: Packet, now: u64) -> u32 {
     }
     if make_pair(*packet, expected, back_by, now) {
         give(expected);
+        count(Counter::ExpectationsUsed);
         return MADE;
     }
     if EXPECTATIONS.insert(&key, expected, CREATE).is_err() {
@@ -170,7 +210,6 @@ fn make_pair(packet: Packet, expected: &Expectation, back_by: u32, now: u64) -> 
         count(Counter::FlowsTableFull);
         return false;
     }
-    count(Counter::ExpectationsUsed);
     count(Counter::FlowsMade);
     if by_stack {
         count(Counter::StackFlowsMade);

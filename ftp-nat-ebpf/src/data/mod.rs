@@ -3,9 +3,13 @@
 //! | module | holds |
 //! |---|---|
 //! | [`flow`] | an expectation becomes a pair of flows; their state |
+//! | [`encrypted`] | data connections of FTPS, to declared ports |
+//! | [`default_port`] | data connections that nobody announced |
 //! | [`forward`] | route, TTL, MTU, translation, redirection |
 //! | [`stack`] | the same left to the stack |
 
+mod default_port;
+pub mod encrypted;
 mod flow;
 pub mod forward;
 pub mod stack;
@@ -13,13 +17,13 @@ pub mod stack;
 pub use flow::{forget as forget_flow, is_over as flow_is_over};
 
 use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
-use ftp_nat_common::translation::FLOW_STACK;
+use ftp_nat_common::{counter::Counter, tcp::flag, translation::FLOW_STACK};
 
 pub use flow::from_local;
 
 use crate::{
     learn, log,
-    maps::{FLOWS, settings},
+    maps::{FLOWS, count, settings},
     packet::Packet,
     reclaim,
 };
@@ -74,6 +78,12 @@ pub fn ingress(packet: Packet) -> i32 {
     let flow = unsafe { &mut *flow };
     if flow.expired(now) && flow::is_over(flow, now) {
         flow::forget(&packet.tuple, flow);
+        return TC_ACT_UNSPEC;
+    }
+    if packet.flags & (flag::SYN | flag::ACK) == flag::SYN && flow.is_closed() {
+        // What was expected has come and is over: another connection of the same
+        // ends has to be expected anew.
+        count(Counter::RefusedDataSource);
         return TC_ACT_UNSPEC;
     }
     if flow.flags & FLOW_STACK != 0 {

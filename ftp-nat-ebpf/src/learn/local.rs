@@ -4,7 +4,7 @@
 
 use ftp_nat_common::{
     layout::SETTING_DRAINING,
-    pairing::{ANSWERED, PairingKey, SIGHTING_MAX_AGE_NS, SYN},
+    pairing::{ANSWERED, PROXIED, PairingKey, SIGHTING_MAX_AGE_NS, SYN, Sighting},
     tcp::{clamped_mss, flag, option},
 };
 
@@ -12,6 +12,7 @@ use super::{
     handshake::{answer_line_ends, is_made},
     now,
     pickup::ends_line,
+    proxied,
 };
 use crate::{
     maps::{CANDIDATES, REPLACE, SIGHTINGS, is_watched, scratch, settings},
@@ -35,14 +36,25 @@ pub fn at_egress(packet: Packet) {
     {
         return;
     }
-    let known = if from_client {
-        syn(packet)
-    } else {
-        syn_ack(packet)
+    let known = match (from_client, has_socket(&packet)) {
+        (true, true) => syn(packet),
+        (true, false) => proxied::syn(packet),
+        (false, true) => syn_ack(packet),
+        // A cookie: it isn't the server that answers.
+        (false, false) => 0,
     };
     if known != 0 {
         options::clamp_mss(&packet, clamped_mss);
     }
+}
+
+/// Whether a socket of the gateway's sent the packet, at egress, and not its
+/// packet filter.
+#[inline(always)]
+pub(super) fn has_socket(packet: &Packet) -> bool {
+    // SAFETY: the context is valid for the whole run; the pointer is only
+    // compared.
+    unsafe { !(*packet.skb).__bindgen_anon_2.sk.is_null() }
 }
 
 /// The SYN of a client on the gateway makes a candidate. Gives 1 if it did.
@@ -67,8 +79,8 @@ fn syn(packet: Packet) -> u32 {
     u32::from(CANDIDATES.insert(&*key, &*candidate, REPLACE).is_ok())
 }
 
-/// The SYN-ACK that a client on the gateway gets, at ingress, answers its
-/// candidate.
+/// The SYN-ACK that a client on the gateway gets, or its SYNPROXY for another
+/// client, at ingress, answers their candidate.
 #[inline(never)]
 pub fn answered(packet: Packet) {
     let (Some(found), Some(scratch)) = (CANDIDATES.get_ptr(&packet.tuple), scratch()) else {
@@ -79,7 +91,8 @@ pub fn answered(packet: Packet) {
         memory::copy(&raw mut (*scratch).candidate, found);
         &mut (*scratch).candidate
     };
-    if candidate.state != SYN || candidate.client_ifindex != 0 {
+    let local = candidate.state == SYN && candidate.client_ifindex == 0;
+    if !local && candidate.state != PROXIED {
         return;
     }
     // As for any other handshake: who didn't see the SYN can't answer it.
@@ -95,18 +108,12 @@ pub fn answered(packet: Packet) {
 /// it did.
 #[inline(never)]
 fn syn_ack(packet: Packet) -> u32 {
-    let key = PairingKey {
-        seq: packet.ack.wrapping_sub(1),
-        ack: 0,
-        flags: u32::from(flag::SYN),
-    };
-    let (Some(found), Some(scratch)) = (SIGHTINGS.get_ptr(&key), scratch()) else {
+    let (Some(found), Some(scratch)) = (syn_of(packet.ack.wrapping_sub(1)), scratch()) else {
         return 0;
     };
     // SAFETY: a live map value and this CPU's own memory.
     let (sighting, candidate) = unsafe { (&*found, &mut (*scratch).candidate) };
-    if sighting.poisoned != 0
-        || now().wrapping_sub(sighting.at_ns) > SIGHTING_MAX_AGE_NS
+    if now().wrapping_sub(sighting.at_ns) > SIGHTING_MAX_AGE_NS
         || sighting.tuple != packet.tuple.reversed()
     {
         return 0;
@@ -115,11 +122,27 @@ fn syn_ack(packet: Packet) -> u32 {
     candidate.after = sighting.tuple;
     candidate.client_ifindex = sighting.ifindex;
     candidate.server_ifindex = 0;
-    candidate.client_isn = key.seq;
+    candidate.client_isn = sighting.seq;
+    candidate.client_next = packet.ack;
     candidate.client_ack = 0;
-    candidate.ends_line = [0; 2];
+    candidate.ends_line = [sighting.ends_line, 0];
     answer(packet);
     1
+}
+
+/// What ingress saw of the SYN that begins at `seq`, or whose data end there.
+#[inline(always)]
+pub(super) fn syn_of(seq: u32) -> Option<*const Sighting> {
+    let found = SIGHTINGS.get_ptr(&PairingKey {
+        seq,
+        ack: 0,
+        flags: u32::from(flag::SYN),
+    })?;
+    // SAFETY: a live map value.
+    if unsafe { (*found).poisoned } != 0 {
+        return None;
+    }
+    Some(found)
 }
 
 /// Enters the candidate in scratch memory as one that `packet` answers.
@@ -135,6 +158,7 @@ fn answer(packet: Packet) {
     candidate.server_isn = packet.seq;
     candidate.server_next = packet.seq.wrapping_add(1 + packet.payload_len());
     if !is_made(candidate) {
-        let _ = CANDIDATES.insert(&candidate.before, &*candidate, REPLACE);
+        // The client's ACK comes from here, where it is at egress already.
+        let _ = CANDIDATES.insert(&candidate.after, &*candidate, REPLACE);
     }
 }

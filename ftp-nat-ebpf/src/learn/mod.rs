@@ -5,12 +5,16 @@
 //! |---|---|
 //! | [`handshake`] | from SYN, SYN-ACK and ACK |
 //! | [`local`] | the same, of clients and servers on the gateway itself |
+//! | [`proxied`] | the same, where a SYNPROXY is between them |
 //! | [`pickup`] | from later packets, where the handshake was not seen |
+//! | [`local_pickup`] | the same, of clients and servers on the gateway itself |
 //! | [`session`] | making the session |
 
 mod handshake;
 mod local;
+mod local_pickup;
 mod pickup;
+mod proxied;
 mod session;
 
 use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_ns};
@@ -23,6 +27,10 @@ use ftp_nat_common::{
 
 pub use handshake::complete;
 pub use local::answered;
+pub use local_pickup::{
+    at_egress as local_midway_at_egress, at_ingress as local_midway_at_ingress,
+};
+use pickup::ends_line;
 pub use pickup::sight as sight_midway;
 
 use crate::{
@@ -86,8 +94,18 @@ pub fn sight(packet: Packet) {
         payload_len: packet.payload_len(),
         arrival: arrival(packet.ifindex()),
         poisoned: 0,
+        seq: packet.seq,
+        ends_line: u32::from(ends_line(packet)),
     };
-    if SIGHTINGS.insert(key, sighting, REPLACE).is_ok() {
+    if packet.flags & flag::SYN != 0 && packet.payload_len() > 0 {
+        // What a server on the gateway acknowledges of it is all of its data.
+        let key = PairingKey {
+            seq: packet.seq.wrapping_add(packet.payload_len()),
+            ..key
+        };
+        let _ = SIGHTINGS.insert(key, &sighting, REPLACE);
+    }
+    if SIGHTINGS.insert(key, &sighting, REPLACE).is_ok() {
         // SAFETY: the context is valid for the whole run.
         unsafe { (*packet.skb).tc_index = tag };
     }

@@ -133,6 +133,7 @@ fn remove_session(maps: &Maps, id: u64, now_ns: u64) -> Result<bool> {
             _pad: 0,
         })?;
     }
+    forget_encrypted(maps, id, &session)?;
     for n in 0..PENDING_MAX {
         withdraw(maps, id, &session.expectation(n))?;
     }
@@ -147,6 +148,21 @@ fn withdraw(maps: &Maps, id: u64, key: &ExpectationKey) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The session isn't found by its ends any more.
+fn forget_encrypted(maps: &Maps, id: u64, session: &Session) -> Result<()> {
+    if session.encrypted_slot == 0 {
+        return Ok(());
+    }
+    let key = session.encrypted_key(session.encrypted_slot.into());
+    if maps.encrypted.get(&key)? == Some(id)
+        && let Some(taken) = maps.encrypted.take(&key)?
+        && taken != id
+    {
+        maps.encrypted.insert(&key, &taken)?;
+    }
+    Ok(())
 }
 
 fn remove_half(maps: &Maps, id: u64, session: &Session, role: usize) -> Result<()> {
@@ -328,6 +344,22 @@ pub(super) mod tests {
         assert_eq!(sweep(&maps).sessions, 1);
         assert_eq!(maps.halves.get(&old.half_key(CLIENT)).unwrap(), Some(newer));
         assert_eq!(maps.halves.get(&old.half_key(SERVER)).unwrap(), None);
+    }
+
+    #[test]
+    fn an_encrypted_session_is_not_found_by_its_ends_any_more() {
+        let maps = Maps::in_memory(&[]);
+        for (id, owner) in [(1, 1), (2, 9)] {
+            let mut session = add_session(&maps, id, 25 * 3600, 0);
+            session.encrypted_slot = id as u16;
+            maps.sessions.set(&id, &session).unwrap();
+            let key = session.encrypted_key(id as u32);
+            maps.encrypted.set(&key, &owner).unwrap();
+        }
+        assert_eq!(sweep(&maps).sessions, 2);
+        let left = maps.encrypted.all().unwrap();
+        let owners: Vec<_> = left.iter().map(|(_, id)| *id).collect();
+        assert_eq!(owners, [9], "the slot has passed to another session");
     }
 
     #[test]

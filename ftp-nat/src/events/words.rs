@@ -60,6 +60,12 @@ pub enum Form {
     /// `229`.
     #[serde(rename = "229")]
     Epsv,
+    /// None that could be read: within TLS.
+    #[serde(rename = "encrypted")]
+    Encrypted,
+    /// None at all: the default data port.
+    #[serde(rename = "default port")]
+    Default,
 }
 
 impl Form {
@@ -72,6 +78,8 @@ impl Form {
             Kind::Eprt => Some(Self::Eprt),
             Kind::Pasv => Some(Self::Pasv),
             Kind::Epsv => Some(Self::Epsv),
+            Kind::Encrypted => Some(Self::Encrypted),
+            Kind::Default => Some(Self::Default),
         }
     }
 
@@ -83,6 +91,8 @@ impl Form {
             Self::Eprt => "EPRT",
             Self::Pasv => "227",
             Self::Epsv => "229",
+            Self::Encrypted => "encrypted",
+            Self::Default => "default port",
         }
     }
 }

@@ -70,6 +70,7 @@ fn announcement(form: Form, at: SocketAddr) -> String {
     match form {
         Form::Port => format!("PORT {}", numbers(at.ip())),
         Form::Pasv => format!("227 ... ({})", numbers(at.ip())),
+        Form::Encrypted | Form::Default => format!("({} {at})", form.name()),
         Form::Epsv => format!("229 ... (|||{}|)", at.port()),
         Form::Eprt => {
             let family = if at.is_ipv4() { 1 } else { 2 };

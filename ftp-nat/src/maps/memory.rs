@@ -136,6 +136,7 @@ impl Maps {
             advertised: Box::new(MemoryTable::hash(size::ADVERTISED)),
             sources: Box::new(MemoryTable::hash(size::SOURCES)),
             stack_flows: Box::new(MemoryTable::hash(2 * size::DATA_CONNECTIONS)),
+            encrypted: Box::new(MemoryTable::hash(size::SESSIONS)),
             counters: Box::new(MemoryCounts(RefCell::new(counters.to_vec()))),
         };
         // An array in memory can't fail.

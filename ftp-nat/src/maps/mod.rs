@@ -18,6 +18,7 @@ use ftp_nat_common::{
     source::{Source, SourceKey},
     stream::Edits,
     translation::{Expectation, ExpectationKey, Flow},
+    unannounced::EncryptedKey,
 };
 
 pub(crate) use self::table::PAGE;
@@ -64,6 +65,8 @@ pub struct Maps {
     pub sources: AnyTable<SourceKey, Source>,
     /// What egress makes of data connections that the stack forwards.
     pub stack_flows: AnyTable<Tuple, Tuple>,
+    /// Ids of sessions in TLS, by their ends.
+    pub encrypted: AnyTable<EncryptedKey, u64>,
     /// The counters.
     pub counters: Box<dyn Counts>,
 }

@@ -161,6 +161,7 @@ impl Maps {
             advertised: table(source, map::ADVERTISED)?,
             sources: table(source, map::SOURCES)?,
             stack_flows: table(source, map::STACK_FLOWS)?,
+            encrypted: table(source, map::ENCRYPTED)?,
             counters: Box::new(KernelCounts(counters)),
         })
     }

@@ -12,6 +12,7 @@ use ftp_nat_common::{
     source::{Source, SourceKey},
     stream::Edits,
     translation::{Expectation, ExpectationKey, Flow},
+    unannounced::EncryptedKey,
 };
 
 use crate::policy::sizes::Sizes;
@@ -53,7 +54,7 @@ const fn shape<K, V>(name: &'static str, kind: MapType, max_entries: u32) -> Sha
 }
 
 /// All pinned maps.
-pub const SHAPES: [Shape; 17] = [
+pub const SHAPES: [Shape; 18] = [
     shape::<u32, Settings>(map::SETTINGS, MapType::Array, 1),
     shape::<u32, u64>(map::WATCHED_PORTS, MapType::Array, PORT_WORDS),
     shape::<u32, u64>(map::LEARNED_PORTS, MapType::Array, PORT_WORDS),
@@ -69,6 +70,7 @@ pub const SHAPES: [Shape; 17] = [
     shape::<Addr, Addr>(map::ADVERTISED, MapType::Hash, size::ADVERTISED),
     shape::<SourceKey, Source>(map::SOURCES, MapType::Hash, size::SOURCES),
     shape::<Tuple, Tuple>(map::STACK_FLOWS, MapType::Hash, 2 * size::DATA_CONNECTIONS),
+    shape::<EncryptedKey, u64>(map::ENCRYPTED, MapType::Hash, size::SESSIONS),
     shape::<u32, u64>(
         map::COUNTERS,
         MapType::PerCpuArray,
@@ -150,6 +152,7 @@ mod tests {
                 "EXPECTATIONS",
                 "FLOWS",
                 "STACK_FLOWS",
+                "ENCRYPTED",
             ];
             let allowed = shape.difference(&smaller).is_none();
             assert_eq!(allowed, chosen.contains(&shape.name), "{}", shape.name);

@@ -8,6 +8,7 @@ use ftp_nat_common::{
     source::{Source, SourceKey},
     stream::Edits,
     translation::{Expectation, ExpectationKey, Flow},
+    unannounced::EncryptedKey,
 };
 
 /// A key or a value of a map.
@@ -35,6 +36,7 @@ shared!(
     Candidate,
     Edits,
     EditsKey,
+    EncryptedKey,
     Expectation,
     ExpectationKey,
     Flow,

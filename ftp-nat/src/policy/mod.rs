@@ -24,7 +24,7 @@ use ftp_nat_common::{
     translation::SECOND,
 };
 
-use self::{denied::DeniedPorts, mark::Mark, timeout::ExpectTimeout};
+use self::{denied::DeniedPorts, mark::Mark, range::PortRange, timeout::ExpectTimeout};
 
 /// How new data connections are forwarded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct Policy {
     pub mark: Mark,
     /// How new data connections are forwarded.
     pub data_path: DataPath,
+    /// The servers' passive ports that clients of encrypted sessions may reach.
+    pub ftps_passive_range: Option<PortRange>,
 }
 
 impl Default for Policy {
@@ -68,6 +70,7 @@ impl Default for Policy {
             max_pending_per_source: EXPECTATIONS_PER_SOURCE,
             mark: Mark::default(),
             data_path: DataPath::Redirect,
+            ftps_passive_range: None,
         }
     }
 }
@@ -81,7 +84,8 @@ pub const fn default_settings() -> Settings {
         expect_timeout_ns: EXPECT_TIMEOUT_SECS * SECOND,
         port_first: PORT_FIRST,
         port_last: PORT_LAST,
-        _pad: 0,
+        encrypted_first: 0,
+        encrypted_last: 0,
         mark: MARK,
         mark_mask: MARK,
         max_sessions_per_source: SESSIONS_PER_SOURCE,
@@ -105,8 +109,12 @@ impl Policy {
         }
         // A connection stays on the path that it began on.
         flags |= former.map_or(0, |former| former.flags) & SETTING_STACK_FLOWS;
+        let (encrypted_first, encrypted_last) =
+            self.ftps_passive_range.map_or((0, 0), PortRange::ends);
         Settings {
             flags,
+            encrypted_first,
+            encrypted_last,
             expect_timeout_ns: self.expect_timeout.seconds() * SECOND,
             mark: self.mark.value(),
             mark_mask: self.mark.mask(),
@@ -139,8 +147,11 @@ mod tests {
             max_pending_per_source: 8,
             mark: "0x10/0xf0".parse().unwrap(),
             data_path: DataPath::Stack,
+            ftps_passive_range: Some("50000-50099".parse().unwrap()),
         };
         let expected = Settings {
+            encrypted_first: 50_000,
+            encrypted_last: 50_099,
             flags: SETTING_DENY_SERVERS | SETTING_STACK | SETTING_STACK_FLOWS,
             expect_timeout_ns: 90 * SECOND,
             mark: 0x10,

@@ -37,7 +37,7 @@ impl Sizes {
     #[must_use]
     pub fn entries(&self, name: &str) -> Option<u32> {
         match name {
-            map::SESSIONS => Some(self.sessions),
+            map::SESSIONS | map::ENCRYPTED => Some(self.sessions),
             map::HALVES | map::EDITS => Some(2 * self.sessions),
             map::EXPECTATIONS => Some(self.expectations),
             map::FLOWS | map::STACK_FLOWS => Some(2 * self.transfers),

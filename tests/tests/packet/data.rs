@@ -201,6 +201,32 @@ fn hosts_inside_may_come_where_hairpin_is_allowed() {
     assert_eq!(bench.count(C::RefusedDataSource), 1);
 }
 
+/// A second SYN of the same ends, when their connection is over or was reset.
+#[test]
+fn a_connection_that_is_over_lets_no_other_in() {
+    let mut bench = Bench::new();
+    let family = Family::V4;
+    let answer = Packet::tcp((CLIENT.ip(family), PORT), (SERVER.ip(family), 20));
+    for end in [flag::FIN | flag::ACK, flag::RST] {
+        announced(&mut bench, family);
+        let syn = data_syn(family, SERVER);
+        assert_eq!(bench.run(At::FromOutside, &syn).verdict, REDIRECT);
+        assert_eq!(
+            bench.run(At::FromOutside, &syn).verdict,
+            REDIRECT,
+            "sent again"
+        );
+        bench.run(At::FromInside, &answer.clone().flags(flag::SYN | flag::ACK));
+        bench.run(At::FromOutside, &syn.clone().flags(flag::ACK).fin());
+        bench.run(At::FromInside, &answer.clone().flags(end));
+        let last = bench.run(At::FromOutside, &syn.clone().flags(flag::ACK));
+        assert_eq!(last.verdict, REDIRECT, "the last ACK");
+        assert_eq!(bench.run(At::FromOutside, &syn).verdict, PASS);
+        assert_eq!(bench.count(C::RefusedDataSource), 1);
+        assert_eq!(bench.count(C::FlowsMade), 1);
+    }
+}
+
 #[test]
 fn a_flow_follows_the_state_of_its_connection() {
     let mut bench = Bench::new();

@@ -137,7 +137,7 @@ fn replies_of_a_server_that_open_nothing() {
         (
             "another host",
             Some("PASV\r\n"),
-            "227 Passive (10,10,0,9,30,4)\r\n",
+            "227 Passive (192,0,2,9,30,4)\r\n",
             &[C::RefusedForeignAddress],
         ),
         (

@@ -1,10 +1,15 @@
 //! What is held is set free, in its old or in a new text.
 
+use core::hint;
+
 use super::{Run, run::RUN_CHANGED};
 use crate::{
     addr::Port,
     counter::Counter,
-    line::text::{ANY_LENGTH, PREFIX_ENOUGH, TEXT_MAX, Text},
+    line::{
+        Announcement,
+        text::{ANY_LENGTH, PREFIX_ENOUGH, TEXT_MAX, Text},
+    },
     session::Session,
     stream::{
         Edits, Environment, HALF_LAST, HALF_SHIFTED, Half, TELNET_MAX, dialogue::admit,
@@ -93,6 +98,7 @@ fn announce(run: &mut Run, session: &mut Session, kind: Kind, env: &mut impl Env
         old_len.saturating_sub(u32::from(half.telnet_len) + prefix + run.text.len) as usize
     };
     session.pending.supersede(&session.requests, env);
+    let fit = fit & length_matters(session, role, &said) as usize;
     let Some(port) = env.expect(kind, said.port, fit) else {
         session.refusals += 1;
         return false;
@@ -102,7 +108,7 @@ fn announce(run: &mut Run, session: &mut Session, kind: Kind, env: &mut impl Env
         .add(role, Port::new(port), &session.requests);
     session.announcements += 1;
     session.last_kind = kind as u32;
-    if is_as_seen(session, role, said.port ^ port) {
+    if is_as_told(session, role, &said, said.port ^ port) {
         // However near wrote it, it is right as it is.
         env.count(Counter::PinholesOnly);
         return false;
@@ -144,11 +150,28 @@ fn precede(text: &mut Text, half: &Half, prefix: u32) {
     text.precede(&half.held, prefix, len);
 }
 
-/// Whether far is to be told of the end `role` as it is, and of the port
-/// (`port_change` is 0) as near has it.
+/// Whether the end `role` said the address that far is to be told, and the port
+/// (`port_change` is 0) stays: it is right then, however it was written.
 #[inline(never)]
-fn is_as_seen(session: &Session, role: usize, port_change: u16) -> bool {
-    session.real[role & 1] == session.told[role & 1] && port_change == 0
+fn is_as_told(session: &Session, role: usize, said: &Announcement, port_change: u16) -> bool {
+    let told = &session.told[role & 1];
+    let named = if said.kind == Kind::Epsv {
+        &session.real[role & 1]
+    } else {
+        &said.addr
+    };
+    *named == *told && port_change == 0
+}
+
+/// All bits, or none where the end `role` named the address that far is to be
+/// told: then its own port is the best, because nothing has to be changed. A
+/// number that is worked out, or the verifier would go on from here twice.
+#[inline(never)]
+fn length_matters(session: &Session, role: usize, said: &Announcement) -> u32 {
+    let ([a, b, c, d], [e, f, g, h]) = (session.told[role & 1].0, said.addr.0);
+    let difference = (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h);
+    let sign = hint::black_box(difference | difference.wrapping_neg());
+    (sign as i32 >> 31) as u32
 }
 
 /// Whether the first `len` bytes are the same.

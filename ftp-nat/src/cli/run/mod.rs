@@ -240,7 +240,7 @@ mod tests {
             "--lan c --no-hairpin --deny-ports 2000-2009,4000 --expect-timeout 30 \
              --max-sessions 4 --max-expectations 2 --max-transfers 3 --mark 0x2/0x6 \
              --max-sessions-per-source 5 --max-pending-per-source 6 \
-             --data-path stack",
+             --data-path stack --ftps-passive-range 50000-50099",
         )
         .unwrap();
         let policy = &config.policy;
@@ -252,6 +252,8 @@ mod tests {
         assert_eq!(policy.max_sessions_per_source, 5);
         assert_eq!(policy.max_pending_per_source, 6);
         assert_eq!(policy.data_path, DataPath::Stack);
+        let range = policy.ftps_passive_range.map(|range| range.ends());
+        assert_eq!(range, Some((50_000, 50_099)));
         let sizes = config.sizes.or_default();
         assert_eq!(
             (sizes.sessions, sizes.expectations, sizes.transfers),
@@ -298,6 +300,8 @@ mod tests {
             ("--wan a --max-sessions-per-source 0", "0"),
             ("--wan a --mark 3/1", "mask"),
             ("--wan a --data-path fast", "fast"),
+            ("--wan a --ftps-passive-range 1000-2000", "below 1024"),
+            ("--wan a --ftps-passive-range 2000-1999", "no range"),
         ] {
             let error = parse(words).unwrap_err();
             assert!(error.contains(expected), "{words}: {error}");

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::policy::{DataPath, Policy, mark::Mark};
+use crate::policy::{DataPath, Policy, mark::Mark, range::PortRange};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data connections")]
@@ -17,6 +17,15 @@ pub(super) struct Options {
     /// one, those of VALUE. 0 marks nothing.
     #[arg(long, value_name = "VALUE[/MASK]", default_value_t)]
     mark: Mark,
+    /// Ports that servers use for passive data connections of encrypted sessions.
+    ///
+    /// What is announced within TLS can't be read, so name here the passive ports
+    /// that your servers are set to use. While a session is encrypted, its own
+    /// client, and nobody else, may connect to these ports of its own server,
+    /// each port to the same port. Such ports should be used by the FTP server
+    /// alone. Off unless given.
+    #[arg(long, value_name = "FIRST-LAST")]
+    ftps_passive_range: Option<PortRange>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -36,5 +45,6 @@ impl Options {
             Choice::Stack => DataPath::Stack,
         };
         policy.mark = self.mark;
+        policy.ftps_passive_range = self.ftps_passive_range;
     }
 }

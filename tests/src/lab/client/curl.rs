@@ -28,6 +28,10 @@ pub(super) fn command(session: &Session, job: Job<'_>) -> Result<(Command, Strin
         Mode::Pasv => command.args(["--ftp-pasv", "--disable-epsv", "--no-ftp-skip-pasv-ip"]),
         Mode::Epsv => command.args(["--ftp-pasv", "--epsv"]),
     };
+    if how.encrypted {
+        // The certificate is the lab's own.
+        command.args(["--ssl-reqd", "--insecure"]);
+    }
     let url = |path: &str| format!("ftp://{}/{path}", target.at);
     match job {
         Job::Get(name, local) => command.arg("--output").arg(local).arg(url(name)),

@@ -3,6 +3,8 @@
 Each step is one argument: `CODE COMMAND` sends the command (none if it is empty)
 and wants a reply with that code. `wrap` and `unwrap` begin and end TLS, `listen
 PORT` listens, `receive FILE` accepts there and writes what comes into a file.
+`open PORT` and `shut PORT` want a port of the server's address to be one or the
+other.
 """
 
 import socket
@@ -66,6 +68,15 @@ class Dialogue:
                 while part := data.recv(65536):
                     file.write(part)
             self.listener.close()
+        elif verb in ("open", "shut"):
+            there = self.control.getpeername()[0], int(rest)
+            try:
+                socket.create_connection(there, PATIENCE).close()
+                found = "open"
+            except ConnectionRefusedError:
+                found = "shut"
+            if found != verb:
+                sys.exit(f"{there} is {found}")
         else:
             self.say(verb, rest)
 

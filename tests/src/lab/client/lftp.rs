@@ -29,7 +29,10 @@ set ftp:passive-mode {passive}
 set ftp:auto-passive-mode no
 set ftp:prefer-epsv {epsv}
 set ftp:fix-pasv-address no
-set ftp:ssl-allow no
+set ftp:ssl-allow {encrypted}
+set ftp:ssl-force {encrypted}
+set ftp:ssl-protect-data {encrypted}
+set ssl:verify-certificate no
 set ftp:use-mlsd no
 set net:max-retries 1
 set net:timeout {patience}
@@ -39,6 +42,7 @@ debug -o {log} 5
 open -u {user},{password} -p {port} {ip}
 {work}
 ",
+        encrypted = if how.encrypted { "yes" } else { "no" },
         user = target.user,
         password = target.password,
         port = target.at.port(),

@@ -94,6 +94,7 @@ pub struct Builder {
     host: Host,
     client: Client,
     mode: Mode,
+    encrypted: bool,
     limit: Duration,
 }
 
@@ -104,6 +105,7 @@ impl Host {
             host: self.clone(),
             client,
             mode: Mode::Port,
+            encrypted: false,
             limit: Duration::from_secs(30),
         }
     }
@@ -147,6 +149,14 @@ impl Builder {
     #[must_use]
     pub fn passive(self) -> Self {
         self.mode(Mode::Pasv)
+    }
+
+    /// In TLS from before the login on, data connections too (RFC 4217). curl and
+    /// lftp can do it.
+    #[must_use]
+    pub fn encrypted(mut self) -> Self {
+        self.encrypted = true;
+        self
     }
 
     /// How long one use may last; the client gives up a little earlier.
@@ -240,6 +250,9 @@ impl Session {
         let name = self.how.client.name();
         if matches!(job, Job::GetMany(..)) && self.how.client != Client::Ftplib {
             bail!("{name} cannot fetch a file many times in one session");
+        }
+        if self.how.encrypted && !matches!(self.how.client, Client::Curl | Client::Lftp) {
+            bail!("{name} is not set up for TLS");
         }
         let (command, input) = match self.how.client {
             Client::Curl => curl::command(self, job)?,

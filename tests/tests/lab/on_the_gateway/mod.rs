@@ -3,6 +3,7 @@
 
 mod advertise;
 mod client;
+mod midway;
 mod server;
 
 use anyhow::Result;

@@ -1,11 +1,15 @@
 //! Every topology a gateway has, with real clients and servers.
 
 mod back_from_inside;
+mod default_port;
+mod encrypted;
 mod exchange;
 mod forwarded_ports;
 mod hairpin;
 mod other_nat;
 mod prefix;
+mod self_announced;
 mod source_nat;
 mod strict_firewall;
+mod synproxy;
 mod two_wans;
