@@ -3,7 +3,7 @@
 
 use aya_ebpf::{bindings::__sk_buff, programs::TcContext};
 use aya_log_ebpf::debug;
-use ftp_nat_common::{addr::Addr, session::Session, translation::Flow};
+use ftp_nat_common::{addr::Addr, session::Session};
 
 /// An address in the form that the log formats.
 #[inline(always)]
@@ -21,28 +21,5 @@ pub fn announced(skb: *mut __sk_buff, s: &Session) {
         s.id,
         ip(&s.seen[usize::from(last.role) & 1]),
         last.port.get()
-    );
-}
-
-/// An announcement of the session was refused; `reason` is a counter's number.
-#[inline(never)]
-pub fn refused(skb: *mut __sk_buff, s: &Session) {
-    debug!(
-        TcContext::new(skb),
-        "session {:x}: announcement not followed, reason {}",
-        s.id,
-        s.last_refusal.wrapping_sub(1)
-    );
-}
-
-/// A data connection came.
-#[inline(never)]
-pub fn connected(skb: *mut __sk_buff, flow: &Flow) {
-    debug!(
-        TcContext::new(skb),
-        "session {:x}: data connection to {:i}:{}",
-        flow.session,
-        ip(&flow.to.dst),
-        flow.to.dport.get()
     );
 }

@@ -169,6 +169,15 @@ pub fn count_raw(counter: u32) {
     }
 }
 
+/// Counts so many events.
+#[inline(always)]
+pub fn count_more(counter: Counter, more: u32) {
+    if let Some(value) = COUNTERS.get_ptr_mut(counter as u32) {
+        // SAFETY: as above.
+        unsafe { *value += u64::from(more) };
+    }
+}
+
 /// The settings; all zero before userspace has written them.
 #[inline(always)]
 pub fn settings() -> Settings {

@@ -14,7 +14,7 @@ use ftp_nat_common::{
 
 use crate::{
     data::{flow_is_over, forget_flow},
-    learn,
+    event, learn,
     maps::{
         EDITS, ENCRYPTED, EXPECTATIONS, FLOWS, HALVES, SESSIONS, SETTINGS, Scratch, count, scratch,
     },
@@ -191,6 +191,7 @@ fn note(addr: &ftp_nat_common::addr::Addr, domain: u32) {
 #[inline(never)]
 pub fn close(id: u64) {
     if let Some(session) = SESSIONS.get_ptr(id) {
+        event::ftp_nat_replaced(id as u32, (id >> 32) as u32);
         // SAFETY: a live map value.
         forget(unsafe { &*session });
     }

@@ -90,15 +90,11 @@ pub enum What {
     Expired = 12,
     /// The control connection ended. `number`: an [`End`].
     Ended = 13,
-    /// A server that is reached by a port that is not watched greeted as FTP
-    /// servers do. `addr[0]`: the client, `addr[2]`: the server, as the packet has
-    /// them.
-    Unwatched = 14,
 }
 
 impl What {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::Learned,
         Self::NotFollowed,
         Self::Announced,
@@ -112,7 +108,6 @@ impl What {
         Self::Withdrawn,
         Self::Expired,
         Self::Ended,
-        Self::Unwatched,
     ];
 
     /// What a byte of a record stands for.

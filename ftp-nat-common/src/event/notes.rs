@@ -108,6 +108,16 @@ impl Note {
         }
     }
 
+    /// What the end `role` announced at `port`, in host byte order, is not waited
+    /// for any more.
+    #[inline(always)]
+    pub const fn withdrawn(role: usize, port: u16) -> Self {
+        Self {
+            told_port: port,
+            ..Self::of(What::Withdrawn, role)
+        }
+    }
+
     /// An announcement could not be read.
     #[inline(always)]
     pub const fn unread(role: usize, reason: Counter) -> Self {

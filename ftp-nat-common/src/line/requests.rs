@@ -94,9 +94,9 @@ impl Requests {
         self.len = self.len.wrapping_sub(1);
     }
 
-    /// The oldest request.
+    /// The oldest request: the one that a preliminary reply is about.
     #[inline(always)]
-    const fn front(&self) -> Request {
+    pub const fn front(&self) -> Request {
         if self.len == 0 {
             return Request::None;
         }

@@ -4,6 +4,7 @@
 use super::Environment;
 use crate::{
     counter::Counter,
+    event::{Mode, notes::Note},
     line::{Announcement, Request, Requests},
     session::{
         CLIENT, SERVER, SESSION_ENCRYPTED, SESSION_EPSV_ALL, SESSION_FIN, SESSION_GREETED,
@@ -111,7 +112,7 @@ pub fn line_ended(session: &mut Session, role: usize, env: &mut impl Environment
 /// Counts a line that ought to announce something and has no address in it, or
 /// none that was looked for.
 #[inline(always)]
-fn not_announced(session: &mut Session, env: &mut impl Environment) {
+fn not_announced(session: &mut Session, role: usize, env: &mut impl Environment) {
     let counter = if session.flags & SESSION_EPSV_ALL == 0 {
         Counter::PassedUnparsed
     } else {
@@ -120,6 +121,7 @@ fn not_announced(session: &mut Session, env: &mut impl Environment) {
         Counter::RefusedUnsolicited
     };
     env.count(counter);
+    env.note(Note::unread(role, counter));
 }
 
 #[inline(always)]
@@ -128,6 +130,7 @@ fn command(session: &mut Session, env: &mut impl Environment) {
     if line.is_foreign() || (line.is_odd() && line.is_first()) {
         session.flags |= SESSION_NOT_FTP;
         env.count(Counter::NotFtp);
+        env.note(Note::changed(Mode::NotFtp, CLIENT));
         session.pending.doom();
         return;
     }
@@ -136,14 +139,36 @@ fn command(session: &mut Session, env: &mut impl Environment) {
     }
     let request = line.request();
     match request {
-        Request::Active if !line.announced() => not_announced(session, env),
-        Request::LongPort => env.count(Counter::PassedLongForm),
+        Request::Active if !line.announced() => not_announced(session, CLIENT, env),
+        Request::LongPort => {
+            env.count(Counter::PassedLongForm);
+            env.note(Note::unread(CLIENT, Counter::PassedLongForm));
+        }
         Request::Quit | Request::Abort | Request::Reinitialize => {
             session.pending.doom();
         }
         _ => {}
     }
+    if is_telling(request) {
+        env.note(Note::requested(request));
+    }
     session.requests.push(request);
+}
+
+/// Whether a command tells something of the session that its announcement, if it
+/// has one, doesn't.
+#[inline(always)]
+const fn is_telling(request: Request) -> bool {
+    const NOT: u32 =
+        1 << Request::None as u32 | 1 << Request::Other as u32 | 1 << Request::Active as u32;
+    NOT >> (request as u32 & 31) & 1 == 0
+}
+
+/// Whether the reply to a request tells something: PORT and EPRT are what it is
+/// all about.
+#[inline(always)]
+const fn is_answer(request: Request) -> bool {
+    is_telling(request) || matches!(request, Request::Active)
 }
 
 #[inline(always)]
@@ -153,6 +178,7 @@ fn reply(session: &mut Session, env: &mut impl Environment) {
         if line.is_odd() {
             session.flags |= SESSION_NOT_FTP;
             env.count(Counter::NotFtp);
+            env.note(Note::changed(Mode::NotFtp, SERVER));
             return;
         }
         // Also the first line of a multi-line greeting.
@@ -165,12 +191,16 @@ fn reply(session: &mut Session, env: &mut impl Environment) {
         session.flags |= SESSION_GREETED;
     }
     if code < 200 {
+        if matches!(session.requests.front(), Request::Transfer) {
+            env.note(Note::replied(code, Request::Transfer));
+        }
         return;
     }
     if matches!(code, 227 | 229) && !line.announced() {
-        not_announced(session, env);
+        not_announced(session, SERVER, env);
     } else if code == 228 {
         env.count(Counter::PassedLongForm);
+        env.note(Note::unread(SERVER, Counter::PassedLongForm));
     }
     let refused = code >= 400;
     let mut over = code == 421;
@@ -178,12 +208,21 @@ fn reply(session: &mut Session, env: &mut impl Environment) {
     // Worked out, not asked for, for the verifier's sake.
     let accepted = u32::from(code).wrapping_sub(400) >> 31;
     session.flags |= (PORT_SETTERS >> (answered as u32) & accepted) * SESSION_PORT_SET;
+    // That of a passive reply is the announcement itself.
+    let is_said = matches!(code, 227..=229);
+    if (is_answer(answered) && !is_said) || matches!(code, 220 | 230 | 421 | 530) {
+        env.note(Note::replied(code, answered));
+    }
     match answered {
         Request::Active if refused => session.pending.refuse(&session.requests),
-        Request::EpsvAll if !refused => session.flags |= SESSION_EPSV_ALL,
+        Request::EpsvAll if !refused => {
+            session.flags |= SESSION_EPSV_ALL;
+            env.note(Note::changed(Mode::EpsvAll, SERVER));
+        }
         Request::Auth if matches!(code, 234 | 235 | 334) => {
             session.flags |= SESSION_ENCRYPTED;
             env.count(Counter::SessionsEncrypted);
+            env.note(Note::changed(Mode::Tls, SERVER));
             over = true;
         }
         // What the client said after it is still to be answered.

@@ -22,6 +22,7 @@ pub mod pending;
 pub mod position;
 
 use self::ingress::Run;
+use crate::event::notes::Note;
 use crate::{
     addr::Port,
     line::{Fed, Line, text::TEXT_MAX},
@@ -224,6 +225,10 @@ pub trait Environment {
 
     /// Counts an event.
     fn count(&mut self, counter: crate::counter::Counter);
+
+    /// Notes what people may want to know.
+    #[inline(always)]
+    fn note(&mut self, _: Note) {}
 
     /// Feeds a byte of the end `role` to its line's parser: [`Line::feed`], which
     /// in the kernel is a function that the verifier looks at once.

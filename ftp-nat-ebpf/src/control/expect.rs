@@ -7,6 +7,7 @@ use aya_ebpf::{
 use ftp_nat_common::{
     addr::{Addr, Domain, Port},
     counter::Counter,
+    event::notes::{Note, Notes},
     layout::{SETTING_DENY_SERVERS, SETTING_DRAINING, SETTING_HAIRPIN},
     line::{Fed, Line, text::port_of_length},
     session::{CLIENT, SESSION_LOCAL, Session},
@@ -61,6 +62,10 @@ pub struct Glue {
     /// Why nothing was expected: a [`Counter`], plus 1. 0: something was.
     pub refused: u32,
     timeout_ns: u64,
+    /// What the engine saw, to be told when it is done.
+    pub notes: Notes,
+    /// Bits of `SESSION_*` before the segment.
+    pub flags_before: u32,
     /// A socket that is looked for. Here, for the stack is full where it is.
     listener: [u32; 9],
 }
@@ -172,6 +177,11 @@ impl Environment for Surroundings<'_> {
     }
 
     #[inline(always)]
+    fn note(&mut self, note: Note) {
+        self.glue.notes.add(note);
+    }
+
+    #[inline(always)]
     fn release(&mut self, _: &mut Run, session: &mut Session, _: Option<&mut Edits>) {
         ftp_nat_release(self.skb, session);
     }
@@ -238,6 +248,8 @@ pub extern "C" fn ftp_nat_line_end(session: *mut Session, role: u32) -> u32 {
 /// Makes an expectation; returns the port to announce, 0 where there is none.
 #[inline(never)]
 fn expect(skb: *mut __sk_buff, glue: &mut Glue, kind: u32, near_port: u16, text_len: u32) -> u32 {
+    glue.template.kind = kind as u8;
+    glue.template.near_port = Port::new(near_port);
     if glue.settings & SETTING_DRAINING != 0 {
         return refuse(glue, Counter::RefusedDraining as u32);
     }
@@ -245,8 +257,6 @@ fn expect(skb: *mut __sk_buff, glue: &mut Glue, kind: u32, near_port: u16, text_
         return refuse(glue, Counter::RefusedPort as u32);
     }
     glue.template.made_ns = learn::now();
-    glue.template.kind = kind as u8;
-    glue.template.near_port = Port::new(near_port);
     glue.text_len = text_len;
     if sources::take(&glue.source, what::EXPECTATIONS) == 0 {
         return refuse(glue, Counter::RefusedSourceCap as u32);
@@ -297,6 +307,11 @@ fn try_ports(skb: *mut __sk_buff, glue: &mut Glue) -> u32 {
 fn refuse(glue: &mut Glue, counter: u32) -> u32 {
     count_raw(counter);
     glue.refused = counter + 1;
+    let near = &glue.template;
+    let (role, kind) = (usize::from(near.role), Kind::from_byte(near.kind));
+    let (addr, port) = (near.near, near.near_port.get());
+    glue.notes
+        .add(Note::refused(role, kind, addr, port, counter));
     0
 }
 
@@ -393,6 +408,8 @@ pub extern "C" fn ftp_nat_withdraw(role: u32, port: u32) -> u32 {
     if owner == glue.template.session && EXPECTATIONS.remove(&glue.victim).is_ok() {
         sources::give(&glue.removed, what::EXPECTATIONS);
         count(Counter::ExpectationsWithdrawn);
+        glue.notes
+            .add(Note::withdrawn(role, glue.victim.port.get()));
     }
     0
 }

@@ -59,6 +59,8 @@ pub struct Progressing {
     pub refusals: u32,
     /// Bytes of the first of several merged segments.
     first_len: u32,
+    /// Notes that were made of it.
+    notes: u32,
 }
 
 impl Progressing {
@@ -232,6 +234,8 @@ fn go_on(scratch: *mut Scratch, session: *mut Session) -> bool {
     if now.look == LOOK_FIRST && untouched {
         // SAFETY: this CPU's own memory and a locked session.
         unsafe { copy_session(&raw mut (*scratch).session, session) };
+        // SAFETY: this CPU's own memory.
+        now.notes = unsafe { (*scratch).glue.notes.made() };
         *segment = now.whole;
         run.extend(segment.len, segment.flags & flag::FIN != 0);
         now.look = LOOK_REST;
@@ -242,6 +246,7 @@ fn go_on(scratch: *mut Scratch, session: *mut Session) -> bool {
         // SAFETY: this CPU's own memory and a locked session.
         let plan = unsafe {
             copy_session(session, &raw const (*scratch).session);
+            (*scratch).glue.notes.back_to(now.notes);
             &mut (*scratch).plan
         };
         count(Counter::SegmentsCut);

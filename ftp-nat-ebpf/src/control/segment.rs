@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     data::encrypted,
-    learn, log,
+    event, learn, log,
     maps::{INTERFACES, Scratch, count, count_raw, scratch},
     packet::Packet,
     reclaim,
@@ -78,6 +78,11 @@ fn prepare(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u
     // SAFETY: a live map value, locked by the caller.
     let s = unsafe { &mut *session };
     count(Counter::ControlSegments);
+    // SAFETY: this CPU's own memory.
+    unsafe {
+        (*scratch).glue.notes.back_to(0);
+        (*scratch).glue.flags_before = s.flags;
+    }
     s.last_ns = learn::now();
     follow_state(&packet, s, role);
     follow_interfaces(s);
@@ -97,6 +102,7 @@ fn prepare(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u
     outstanding::take(scratch, s, role);
     if !parse::start(scratch, session) {
         withdraw_at_end(scratch, s);
+        event::ftp_nat_tell(session);
         return false;
     }
     // SAFETY: this CPU's own memory.
@@ -131,6 +137,7 @@ fn conclude(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: 
         withdraw_at_end(scratch, s);
     }
     report(packet, scratch, s);
+    event::ftp_nat_tell(session);
 }
 
 /// Logs what the segment announced.
@@ -140,9 +147,6 @@ fn report(packet: Packet, scratch: *mut Scratch, s: &Session) {
     let now = unsafe { &(*scratch).progress };
     if s.announcements != now.announcements {
         log::announced(packet.skb, s);
-    }
-    if s.refusals != now.refusals {
-        log::refused(packet.skb, s);
     }
 }
 

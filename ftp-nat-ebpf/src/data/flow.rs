@@ -4,6 +4,7 @@
 use ftp_nat_common::{
     addr::{Addr, Port, Tuple},
     counter::Counter,
+    event::What,
     layout::{SETTING_DRAINING, SETTING_STACK},
     session::Session,
     source::what,
@@ -11,11 +12,13 @@ use ftp_nat_common::{
     translation::{
         EXPECT_FROM_LOCAL, EXPECT_HAIRPIN, EXPECT_LOCAL, Expectation, ExpectationKey,
         FLOW_ESTABLISHED, FLOW_FIN, FLOW_FORWARD, FLOW_PEER_FIN, FLOW_RST, FLOW_STACK, Flow,
+        SECOND,
     },
 };
 
 use super::{default_port, encrypted};
 use crate::{
+    event,
     maps::{
         CREATE, EXPECTATIONS, FLOWS, REPLACE, SESSIONS, SIDE_INSIDE, STACK_FLOWS, count, scratch,
         setting, settings, side,
@@ -100,14 +103,15 @@ fn announced(packet: Packet, now: u64) -> u32 {
     if now.wrapping_sub(expected.made_ns) > settings().expect_timeout_ns && now > expected.made_ns {
         if EXPECTATIONS.remove(&key).is_ok() {
             give(expected);
+            let seconds = settings().expect_timeout_ns / SECOND;
+            event::ftp_nat_data(What::Expired as u32, seconds as u32);
         }
         return NONE;
     }
     let from_far = packet.tuple.src == expected.far_real;
     if expected.flags & EXPECT_FROM_LOCAL != 0 {
         // Far is the gateway itself: nothing of it comes in.
-        count(Counter::RefusedDataSource);
-        return NONE;
+        return refuse(Counter::RefusedDataSource);
     }
     // From the far host, on far's side of the gateway; or, from a host on the
     // announcer's own network, back to it (hairpin).
@@ -116,8 +120,7 @@ fn announced(packet: Packet, now: u64) -> u32 {
     let hairpin =
         expected.flags & EXPECT_HAIRPIN != 0 && in_by == expected.near_ifindex && is_inside(in_by);
     if !from_far && !hairpin {
-        count(Counter::RefusedDataSource);
-        return NONE;
+        return refuse(Counter::RefusedDataSource);
     }
     // Replies leave the way their control connection does, or a second WAN
     // could be picked; an inside host is reached the way it came.
@@ -141,10 +144,19 @@ fn announced(packet: Packet, now: u64) -> u32 {
         count(Counter::ExpectationsUsed);
         return MADE;
     }
+    event::ftp_nat_data(What::DataRefused as u32, Counter::FlowsTableFull as u32);
     if EXPECTATIONS.insert(&key, expected, CREATE).is_err() {
         give(expected);
     }
     FULL
+}
+
+/// Counts why a SYN is not let by, and tells of it.
+#[inline(always)]
+fn refuse(reason: Counter) -> u32 {
+    count(reason);
+    event::ftp_nat_data(What::DataRefused as u32, reason as u32);
+    NONE
 }
 
 /// The announcer has one less that waits.
@@ -226,6 +238,7 @@ fn came(expected: &Expectation) {
         // SAFETY: a live map value; the number is for people to read.
         unsafe { (*session).data_connections += 1 };
     }
+    event::ftp_nat_data(What::DataOpened as u32, 0);
 }
 
 /// A data SYN that the gateway itself sends, at egress: what expected it has
@@ -331,7 +344,8 @@ pub fn follow(packet: &Packet, flow: &mut Flow, now: u64) {
         own = FLOW_ESTABLISHED;
         other = FLOW_ESTABLISHED;
     }
-    if flow.flags & own != own {
+    let before = flow.flags;
+    if before & own != own {
         // SAFETY: a live map value.
         unsafe { sync::or32(&raw mut flow.flags, own) };
     }
@@ -340,5 +354,8 @@ pub fn follow(packet: &Packet, flow: &mut Flow, now: u64) {
     {
         // SAFETY: a live map value.
         unsafe { sync::or32(&raw mut (*peer).flags, other) };
+    }
+    if own & (FLOW_RST | FLOW_FIN) & !before != 0 {
+        event::ftp_nat_over(before);
     }
 }

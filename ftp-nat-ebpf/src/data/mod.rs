@@ -22,7 +22,7 @@ use ftp_nat_common::{counter::Counter, tcp::flag, translation::FLOW_STACK};
 pub use flow::from_local;
 
 use crate::{
-    learn, log,
+    learn,
     maps::{FLOWS, count, settings},
     packet::Packet,
     reclaim,
@@ -53,12 +53,6 @@ pub fn open(packet: Packet) -> i32 {
         flow::LOCAL => {
             mark(&packet);
             return TC_ACT_UNSPEC;
-        }
-        flow::MADE => {
-            if let Some(flow) = FLOWS.get_ptr(packet.tuple) {
-                // SAFETY: a live map value.
-                log::connected(packet.skb, unsafe { &*flow });
-            }
         }
         _ => {}
     }

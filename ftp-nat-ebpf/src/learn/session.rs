@@ -194,7 +194,7 @@ pub fn enter(scratch: *mut Scratch, id: u64) -> u32 {
     count(Counter::SessionsTrusted);
     // SAFETY: this CPU's own memory.
     let midway = unsafe { (*scratch).session.isn == [0; 2] };
-    event::of_session(scratch, What::Learned as u32, u32::from(midway));
+    event::ftp_nat_met(What::Learned as u32, u32::from(midway));
     1
 }
 
@@ -235,7 +235,7 @@ fn insert(scratch: *mut Scratch, id: u64) -> u32 {
 #[inline(never)]
 fn refuse(scratch: *mut Scratch, counter: u32) {
     count_raw(counter);
-    event::of_session(scratch, What::NotFollowed as u32, counter);
+    event::ftp_nat_met(What::NotFollowed as u32, counter);
     // SAFETY: this CPU's own memory.
     let candidate = unsafe { &mut (*scratch).candidate };
     candidate.state = REFUSED;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::{PinPath, output};
 use crate::{
     control_socket::{Answer, Request, ask::ask},
-    explain::{Explanation, Surroundings, explain},
+    explain::{Explanation, Surroundings, elsewhere, explain},
     history::{Found, Which},
     maps::Maps,
     render,
@@ -72,7 +72,7 @@ fn width() -> usize {
     if !stdout().is_terminal() {
         return 98;
     }
-    ratatui::crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns))
+    terminal_size::terminal_size().map_or(80, |(columns, _)| usize::from(columns.0))
 }
 
 fn explanation(options: &Options) -> anyhow::Result<Explanation> {
@@ -88,7 +88,10 @@ fn explanation(options: &Options) -> anyhow::Result<Explanation> {
              that are open"
         );
     }
-    let around = Surroundings::of(&maps)?;
+    let mut around = Surroundings::of(&maps)?;
+    if let Some(client) = options.client {
+        around.elsewhere = elsewhere::of(client, &around.ports);
+    }
     Ok(explain(found, options.client, Timestamp::now(), &around))
 }
 
@@ -129,6 +132,7 @@ impl Surroundings {
             ports: crate::ports::watched(maps)?.iter().collect(),
             wan: side(false),
             lan: side(true),
+            elsewhere: Vec::new(),
         })
     }
 }

@@ -133,12 +133,7 @@ fn remember(
     history: &Rc<RefCell<History>>,
     reload: mpsc::Sender<oneshot::Sender<reload::Outcome>>,
 ) -> Option<task::JoinHandle<()>> {
-    let without = |e: Error| {
-        log::warn!(
-            "`explain`, `events` and `top` will lack things: {}",
-            e.whole()
-        )
-    };
+    let without = |e: Error| log::warn!("`explain` and `events` will lack things: {}", e.whole());
     if let Err(e) = listen::seed(history, &loaded.maps) {
         without(e);
     }

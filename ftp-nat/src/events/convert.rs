@@ -124,7 +124,7 @@ fn happening(event: &Event) -> Option<Happening> {
         },
         What::DataOpened => Happening::DataOpened {
             announced_by: by,
-            form: form()?,
+            form: form(),
             from: at(0),
             to: at(1),
             from_seen: at(2),
@@ -132,7 +132,7 @@ fn happening(event: &Event) -> Option<Happening> {
         },
         What::DataRefused => Happening::DataRefused {
             announced_by: by,
-            form: form()?,
+            form: form(),
             from: at(0),
             to: at(1),
             expected_from: event.addr[2].to_ip(),
@@ -140,7 +140,7 @@ fn happening(event: &Event) -> Option<Happening> {
         },
         What::DataEnded => Happening::DataEnded {
             announced_by: by,
-            form: form()?,
+            form: form(),
             announcer: at(3),
             peer: at(0),
             bytes_from_announcer: event.bytes[0],
@@ -159,10 +159,6 @@ fn happening(event: &Event) -> Option<Happening> {
             after_seconds: event.number,
         },
         What::Ended => Happening::SessionEnded { how: how()? },
-        What::Unwatched => Happening::UnwatchedGreeting {
-            client: at(0),
-            server: at(2),
-        },
     })
 }
 

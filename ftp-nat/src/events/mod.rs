@@ -147,8 +147,9 @@ pub enum Happening {
     DataOpened {
         /// Who announced it.
         announced_by: By,
-        /// In which form.
-        form: Form,
+        /// In which form; none where nothing was announced: the default data port, or
+        /// a range for encrypted sessions.
+        form: Option<Form>,
         /// Who connects.
         from: SocketAddr,
         /// Where to.
@@ -162,8 +163,9 @@ pub enum Happening {
     DataRefused {
         /// Who announced it.
         announced_by: By,
-        /// In which form.
-        form: Form,
+        /// In which form; none where nothing was announced: the default data port, or
+        /// a range for encrypted sessions.
+        form: Option<Form>,
         /// Who tried.
         from: SocketAddr,
         /// Where to.
@@ -177,8 +179,9 @@ pub enum Happening {
     DataEnded {
         /// Who announced it.
         announced_by: By,
-        /// In which form.
-        form: Form,
+        /// In which form; none where nothing was announced: the default data port, or
+        /// a range for encrypted sessions.
+        form: Option<Form>,
         /// The announcer's own end.
         announcer: SocketAddr,
         /// The other end.
@@ -214,12 +217,5 @@ pub enum Happening {
     SessionEnded {
         /// How.
         how: End,
-    },
-    /// A server on a port that is not watched greeted as FTP servers do.
-    UnwatchedGreeting {
-        /// The client, as the packet has it.
-        client: SocketAddr,
-        /// The server, likewise.
-        server: SocketAddr,
     },
 }

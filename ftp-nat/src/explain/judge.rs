@@ -28,6 +28,8 @@ pub struct Surroundings {
     pub wan: Vec<String>,
     /// The inside interfaces.
     pub lan: Vec<String>,
+    /// Servers that the client in question talks to by ports that aren't watched.
+    pub elsewhere: Vec<SocketAddr>,
 }
 
 /// How long nobody need come before that is worth a word, in seconds.
@@ -110,7 +112,11 @@ fn of_dialogue(record: &Record, attempts: &[Attempt]) -> Vec<Verdict> {
     if !logged_in {
         verdicts.push(words::login_refused());
     }
-    if asked && attempts.is_empty() && !encrypted && record.beginning_seen {
+    let came = record
+        .entries
+        .iter()
+        .any(|entry| matches!(entry.what, Happening::DataOpened { .. }));
+    if asked && !came && attempts.is_empty() && !encrypted && record.beginning_seen {
         verdicts.push(words::default_data_port());
     }
     verdicts
@@ -216,30 +222,22 @@ fn form(attempt: &Attempt) -> &'static str {
 pub fn outside(found: &Found, client: Option<IpAddr>, around: &Surroundings) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for stray in &found.strays {
-        match &stray.what {
-            Happening::SessionNotFollowed { reason, .. } => {
-                verdicts.push(match reason.0 {
-                    Counter::SessionsSourceCap => {
-                        words::source_limit("control connections", "--max-sessions-per-source")
-                    }
-                    _ => words::table_full("control connections", "--max-sessions"),
-                });
-            }
-            // It may be watched by now.
-            Happening::UnwatchedGreeting { server, .. } if !is_watched(*server, around) => {
-                verdicts.push(words::not_watched(*server));
-            }
-            _ => {}
+        if let Happening::SessionNotFollowed { reason, .. } = &stray.what {
+            verdicts.push(match reason.0 {
+                Counter::SessionsSourceCap => {
+                    words::source_limit("control connections", "--max-sessions-per-source")
+                }
+                _ => words::table_full("control connections", "--max-sessions"),
+            });
         }
     }
     if found.sessions.is_empty() && verdicts.is_empty() {
-        verdicts.push(words::no_session(client, around));
+        verdicts.push(match (client, around.elsewhere.as_slice()) {
+            (Some(client), [_, ..]) => words::not_watched(client, &around.elsewhere),
+            _ => words::no_session(client, around),
+        });
     }
     sum_up(verdicts)
-}
-
-fn is_watched(server: SocketAddr, around: &Surroundings) -> bool {
-    around.ports.contains(&server.port())
 }
 
 /// By whom the data connection is opened.

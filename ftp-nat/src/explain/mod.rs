@@ -4,12 +4,14 @@
 //! | module | holds |
 //! |---|---|
 //! | [`attempts`] | each announcement with what became of it |
+//! | [`elsewhere`] | ports that a client uses and nobody watches |
 //! | [`judge`] | from that to verdicts |
 //! | [`verdict`] | their names |
 //! | `words` | what they say |
 //! | [`steps`] | the rows of the ladder |
 
 pub mod attempts;
+pub mod elsewhere;
 pub mod judge;
 pub mod steps;
 #[cfg(test)]

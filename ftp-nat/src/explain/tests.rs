@@ -101,7 +101,7 @@ impl Story {
     fn syn(self) -> Self {
         self.then(Happening::DataOpened {
             announced_by: By::Client,
-            form: Form::Port,
+            form: Some(Form::Port),
             from: SERVER.parse().unwrap(),
             to: EXPECTED.parse().unwrap(),
             from_seen: SERVER.parse().unwrap(),
@@ -112,7 +112,7 @@ impl Story {
     fn end(self, how: End, packets: [u32; 2], bytes: [u64; 2]) -> Self {
         self.then(Happening::DataEnded {
             announced_by: By::Client,
-            form: Form::Port,
+            form: Some(Form::Port),
             announcer: "10.10.0.1:4000".parse().unwrap(),
             peer: SERVER.parse().unwrap(),
             bytes_from_announcer: bytes[0],
@@ -126,7 +126,7 @@ impl Story {
     fn stranger(self, from: &str, reason: Counter) -> Self {
         self.then(Happening::DataRefused {
             announced_by: By::Client,
-            form: Form::Port,
+            form: Some(Form::Port),
             from: from.parse().unwrap(),
             to: EXPECTED.parse().unwrap(),
             expected_from: "61.144.1.100".parse().unwrap(),
@@ -159,6 +159,7 @@ fn around() -> Surroundings {
         ports: vec![21],
         wan: vec!["wan0".to_owned()],
         lan: vec!["lan0".to_owned()],
+        elsewhere: Vec::new(),
     }
 }
 
@@ -455,16 +456,19 @@ fn no_session_was_seen() {
 
 #[test]
 fn the_port_is_not_watched() {
-    let server = "61.144.1.100:2121".parse().unwrap();
-    let client = "10.10.0.1:4000".parse().unwrap();
-    let found = stray(Happening::UnwatchedGreeting { client, server });
-    outside_of(&found, Name::PortNotWatched, &["ftp-nat ports add 2121"]);
-    let watched = Surroundings {
-        ports: vec![2121],
+    let client = "10.10.0.1".parse().ok();
+    let elsewhere = |servers: &[&str]| Surroundings {
+        elsewhere: servers.iter().map(|s| s.parse().unwrap()).collect(),
         ..around()
     };
-    let verdicts = outside(&found, None, &watched);
-    assert_eq!(verdicts[0].name, Name::NoSession, "it is watched by now");
+    let one = elsewhere(&["61.144.1.100:2121"]);
+    let verdicts = outside(&Found::default(), client, &one);
+    assert_eq!(verdicts[0].name, Name::PortNotWatched);
+    has(&verdicts[0].says, &["61.144.1.100:2121"]);
+    has(&verdicts[0].advice[0], &["ftp-nat ports add 2121"]);
+    let two = elsewhere(&["61.144.1.100:2121", "61.144.1.100:443"]);
+    let verdicts = outside(&Found::default(), client, &two);
+    has(&verdicts[0].advice[0], &["If one of them"]);
 }
 
 #[test]

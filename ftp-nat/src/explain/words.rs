@@ -368,7 +368,7 @@ pub(super) fn encrypted(record: &Record) -> Verdict {
     .advise("Active mode can't work through NAT with TLS: let the client use passive mode.")
     .advise(format!(
         "Passive mode needs no help where the server is not behind NAT. Where {server} is behind this gateway, give it \
-         a fixed range of passive ports and its outside address to announce, and forward and allow that range."
+         a fixed range of passive ports and its outside address to announce, and name it: ftp-nat run --ftps-passive-range FIRST-LAST"
     ))
     .advise("Or let client and server use CCC after the log-in: from then on the session is read again.")
 }
@@ -433,19 +433,34 @@ pub(super) fn not_followed(attempt: &Attempt, reason: Reason) -> Verdict {
 pub(super) fn default_data_port() -> Verdict {
     Verdict::new(
         Name::DefaultDataPort,
-        "A transfer was asked for without PORT, EPRT, PASV or EPSV before it: it uses the default data port, which is not translated.",
+        "A transfer was asked for without PORT, EPRT, PASV or EPSV before it: it uses the default data port, and no connection from there came.",
     )
     .advise("Let the client announce a port, or use passive mode.")
 }
 
-pub(super) fn not_watched(server: SocketAddr) -> Verdict {
-    let port = server.port();
-    Verdict::new(
+pub(super) fn not_watched(client: IpAddr, servers: &[SocketAddr]) -> Verdict {
+    let mut ports: Vec<_> = servers.iter().map(SocketAddr::port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let named: Vec<_> = servers.iter().take(8).map(ToString::to_string).collect();
+    let more = servers.len().saturating_sub(named.len());
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    let verdict = Verdict::new(
         Name::PortNotWatched,
-        format!("{server} greeted the client as FTP servers do, and port {port} is not watched."),
-    )
-    .advise(format!("If it is FTP: ftp-nat ports add {port}"))
-    .advise("Connections that are open already are followed from their next lines on.")
+        format!(
+            "No FTP session of {client} was seen, but it has connections by ports that are not watched: {}{more}.",
+            named.join(", ")
+        ),
+    );
+    let verdict = match ports.as_slice() {
+        [port] => verdict.advise(format!("If that is FTP: ftp-nat ports add {port}")),
+        _ => verdict.advise("If one of them is FTP: ftp-nat ports add PORT"),
+    };
+    verdict.advise("A connection that is open already is followed from its next lines on.")
 }
 
 pub(super) fn no_session(client: Option<IpAddr>, around: &Surroundings) -> Verdict {

@@ -229,7 +229,6 @@ fn is_stray_of(entry: &Entry, address: std::net::IpAddr) -> bool {
         Happening::SessionNotFollowed { ends, .. } => {
             [ends.client.ip(), ends.client_seen.ip()].contains(&address)
         }
-        Happening::UnwatchedGreeting { client, .. } => client.ip() == address,
         _ => false,
     }
 }
@@ -237,7 +236,8 @@ fn is_stray_of(entry: &Entry, address: std::net::IpAddr) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::events::words::{End, Request};
+    use crate::events::words::{End, Reason, Request};
+    use ftp_nat_common::counter::Counter;
 
     pub(crate) fn ends(client: &str) -> Ends {
         let client = client.parse().unwrap();
@@ -360,11 +360,11 @@ pub(crate) mod tests {
     #[test]
     fn what_happened_outside_of_sessions_is_found_by_client() {
         let mut history = small();
-        let greeting = Happening::UnwatchedGreeting {
-            client: "10.10.0.2:5".parse().unwrap(),
-            server: "61.144.1.100:2121".parse().unwrap(),
+        let refused = Happening::SessionNotFollowed {
+            ends: ends("10.10.0.2:5"),
+            reason: Reason(Counter::SessionsTableFull),
         };
-        history.note(entry(0, 0, greeting));
+        history.note(entry(9, 0, refused));
         let strays = |address: &str| {
             let address = address.parse().unwrap();
             history.find(&Which::Client { address, last: 1 }).strays

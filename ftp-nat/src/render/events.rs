@@ -128,8 +128,5 @@ pub(crate) fn sentence(what: &Happening) -> String {
             ..
         } => format!("nobody came to {expected} within {after_seconds} s"),
         Happening::SessionEnded { how } => format!("session ended: {}", how.said()),
-        Happening::UnwatchedGreeting { client, server } => {
-            format!("{server} greets {client} as FTP servers do, and its port is not watched")
-        }
     }
 }

@@ -11,6 +11,7 @@ mod data_path;
 mod doctor;
 mod domains;
 mod draining;
+mod explain;
 mod full_tables;
 mod guides;
 mod interfaces;

@@ -6,6 +6,7 @@ use super::{Run, run::RUN_CHANGED};
 use crate::{
     addr::Port,
     counter::Counter,
+    event::notes::Note,
     line::{
         Announcement,
         text::{ANY_LENGTH, PREFIX_ENOUGH, TEXT_MAX, Text},
@@ -84,6 +85,8 @@ fn announce(run: &mut Run, session: &mut Session, kind: Kind, env: &mut impl Env
     let said = session.line[role].announcement(kind);
     if let Err(counter) = admit(session, role, &said) {
         env.count(counter);
+        let (addr, port) = (said.addr, said.port);
+        env.note(Note::refused(role, kind, addr, port, counter as u32));
         session.refusals += 1;
         session.last_refusal = counter as u32 + 1;
         return false;
@@ -106,6 +109,14 @@ fn announce(run: &mut Run, session: &mut Session, kind: Kind, env: &mut impl Env
     session
         .pending
         .add(role, Port::new(port), &session.requests);
+    // A 229 names no address: it is near's own.
+    env.note(Note::announced(
+        role,
+        kind,
+        session.real[role],
+        said.port,
+        port,
+    ));
     session.announcements += 1;
     session.last_kind = kind as u32;
     if is_as_told(session, role, &said, said.port ^ port) {

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     counter::Counter,
+    event::{Mode, notes::Note},
     line::{Line, Step, text::TEXT_MAX},
     session::{CLIENT, SERVER, SESSION_ENCRYPTED, SESSION_EPSV_ALL, Session},
     stream::{
@@ -47,6 +48,7 @@ pub(super) fn take(
         if role == CLIENT {
             // Plain text again, after CCC or REIN.
             session.flags &= !SESSION_ENCRYPTED;
+            env.note(Note::changed(Mode::Plain, CLIENT));
             session.requests.clear();
         }
     }
@@ -77,6 +79,7 @@ pub(super) fn take(
         }
         if let Some(counter) = cannot_hold(half, edits.is_some()) {
             env.count(counter);
+            env.note(Note::unread(role, counter));
             line.skip_line();
             step = Step::Plain;
         } else {
