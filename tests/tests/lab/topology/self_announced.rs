@@ -11,6 +11,7 @@ use ftp_nat_tests::lab::{
     ftp_nat::FtpNat,
     topologies::rules::{self, destination_nat},
     topology::ETH,
+    wait,
 };
 
 const PUBLIC: Ipv4Addr = Ipv4Addr::new(61, 144, 1, 2);
@@ -61,6 +62,9 @@ fn transfers(lab: &Lab, ftp_nat: &FtpNat, kind: ServerKind, address: Ipv4Addr) -
         session.put("up.bin", up.bytes())?;
         up.verify(&server.uploaded("up.bin")?)?;
     }
+    wait::until_true("the sessions to be over", wait::PATIENCE, || {
+        Ok(!lab.client.is_connected(21)? && !lab.server.is_connected(21)?)
+    })?;
     let sides = Sides::stop(captures)?;
     sides.verify_checksums()?;
     let announced = PUBLIC.to_string().replace('.', ",");
