@@ -191,6 +191,10 @@ pub const FLOW_TRANSITORY_NS: u64 = 245 * SECOND;
 /// How long a reset connection is kept: somebody else may have made the RST up
 /// (RFC 7857 section 2.2).
 pub const FLOW_RESET_NS: u64 = FLOW_TRANSITORY_NS;
+/// How long a connection that both ends have closed is kept where its place is
+/// wanted: long enough for a last acknowledgement that was lost and is asked for
+/// again. Else many small files in a row would fill the table with the dead.
+pub const FLOW_CLOSED_NS: u64 = 10 * SECOND;
 
 impl Flow {
     /// How long the flow may stay without a packet, in ns.
@@ -240,6 +244,19 @@ impl Flow {
     pub const fn expired(&self, now_ns: u64) -> bool {
         now_ns > self.last_ns && now_ns - self.last_ns > self.idle_limit_ns()
     }
+
+    /// Whether a full table may give the flow's place away at `now_ns`: it is
+    /// over, or both ends have closed it a while ago.
+    #[inline(always)]
+    pub const fn gives_way(&self, now_ns: u64) -> bool {
+        let closed = FLOW_FIN | FLOW_PEER_FIN;
+        let limit = if self.flags & closed == closed && self.flags & FLOW_RST == 0 {
+            FLOW_CLOSED_NS
+        } else {
+            self.idle_limit_ns()
+        };
+        now_ns > self.last_ns && now_ns - self.last_ns > limit
+    }
 }
 
 #[cfg(test)]
@@ -265,6 +282,25 @@ mod tests {
         );
         assert!(!f.expired(f.last_ns + FLOW_RESET_NS));
         assert!(f.expired(f.last_ns + FLOW_RESET_NS + 1));
+    }
+
+    #[test]
+    fn only_what_both_ends_have_closed_gives_way_early() {
+        let mut f = Flow {
+            flags: FLOW_ESTABLISHED | FLOW_FIN,
+            ..Flow::default()
+        };
+        assert!(!f.gives_way(FLOW_CLOSED_NS + 1), "half closed");
+        f.flags |= FLOW_PEER_FIN;
+        assert!(!f.gives_way(FLOW_CLOSED_NS));
+        assert!(f.gives_way(FLOW_CLOSED_NS + 1));
+        assert!(
+            !f.expired(FLOW_CLOSED_NS + 1),
+            "where there is room it stays"
+        );
+        f.flags |= FLOW_RST;
+        assert!(!f.gives_way(FLOW_CLOSED_NS + 1), "the RST may be made up");
+        assert!(f.gives_way(FLOW_RESET_NS + 1));
     }
 
     /// 61.144.1.100:20 connects to a client that a gateway hides, and the stack

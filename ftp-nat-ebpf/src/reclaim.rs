@@ -54,7 +54,7 @@ fn is_due(walk: &mut Walk, table: usize) -> bool {
     true
 }
 
-/// Removes flows that are over; gives how many.
+/// Removes flows that are over, and those that give way; gives how many.
 #[inline(never)]
 pub fn flows() -> u32 {
     let Some(scratch) = scratch() else { return 0 };
@@ -79,7 +79,7 @@ extern "C" fn flow(_map: *mut c_void, key: *mut c_void, value: *mut c_void, _: *
     // SAFETY: key and value of the map, valid during the callback.
     let (key, flow) = unsafe { (&*key.cast::<Tuple>(), &*value.cast::<Flow>()) };
     let now = learn::now();
-    if flow.expired(now) && flow_is_over(flow, now) {
+    if flow.gives_way(now) && flow_is_over(flow, now) {
         forget_flow(key, flow);
         if let Some(scratch) = scratch() {
             // SAFETY: this CPU's own memory.

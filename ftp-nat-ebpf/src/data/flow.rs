@@ -320,7 +320,7 @@ pub fn tally(packet: &Packet, flow: &mut Flow) {
 pub fn is_over(flow: &Flow, now: u64) -> bool {
     match FLOWS.get_ptr(flow.to.reversed()) {
         // SAFETY: a live map value.
-        Some(peer) => unsafe { (*peer).expired(now) },
+        Some(peer) => unsafe { (*peer).gives_way(now) },
         None => true,
     }
 }

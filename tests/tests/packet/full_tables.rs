@@ -13,7 +13,9 @@ use ftp_nat_common::{
     layout::map,
     session::{HalfRef, SESSION_RST, Session},
     tcp::flag,
-    translation::{Expectation, ExpectationKey, Flow},
+    translation::{
+        Expectation, ExpectationKey, FLOW_ESTABLISHED, FLOW_FIN, FLOW_PEER_FIN, Flow, SECOND,
+    },
 };
 
 use crate::{
@@ -160,20 +162,8 @@ fn a_data_connection_that_finds_no_room_waits_until_another_is_over() {
         c.establish(bench);
         c.client_says(bench, "PORT 10,10,0,1,30,4\r\n");
         assert_eq!(bench.expectations().len(), 1);
-        let flow = |n: u16| {
-            let key = Tuple {
-                sport: Port::new(n),
-                ..Tuple::default()
-            };
-            let to = Tuple {
-                sport: Port::new(n),
-                dport: Port::new(1),
-                ..Tuple::default()
-            };
-            (key, to)
-        };
         let enter = |bench: &mut Loaded, n, last_ns| {
-            let (key, to) = flow(n);
+            let (key, to) = pair(n);
             let forth = Flow {
                 to,
                 last_ns,
@@ -203,8 +193,55 @@ fn a_data_connection_that_finds_no_room_waits_until_another_is_over() {
         });
         // TCP sends it again.
         assert_eq!(bench.run(At::FromOutside, &syn).verdict, REDIRECT);
-        let kept = bench.get::<_, Flow>(map::FLOWS, flow(2).0);
+        let kept = bench.get::<_, Flow>(map::FLOWS, pair(2).0);
         assert!(kept.is_some(), "the other one lives");
-        assert!(bench.get::<_, Flow>(map::FLOWS, flow(1).0).is_none());
+        assert!(bench.get::<_, Flow>(map::FLOWS, pair(1).0).is_none());
     });
+}
+
+/// What both ends have closed is kept for four minutes where there is room. Where
+/// there is none, many small files must not lock out the next one for so long.
+#[test]
+fn a_full_table_gives_away_what_both_ends_have_closed() {
+    small(|bench| {
+        bench.only_port(7684);
+        let mut c = connection(0);
+        c.establish(bench);
+        c.client_says(bench, "PORT 10,10,0,1,30,4\r\n");
+        let now = bench.expectations()[0].1.made_ns;
+        let closed = FLOW_ESTABLISHED | FLOW_FIN | FLOW_PEER_FIN;
+        let ago = |seconds| now - seconds * SECOND;
+        for (n, last_ns, flags) in [(1, ago(11), closed & !FLOW_PEER_FIN), (2, ago(11), closed)] {
+            let (key, to) = pair(n);
+            let flow = |to| Flow {
+                to,
+                last_ns,
+                flags,
+                ..Flow::default()
+            };
+            bench.insert(map::FLOWS, key, flow(to));
+            bench.insert(map::FLOWS, to.reversed(), flow(key.reversed()));
+        }
+        let syn = Packet::tcp((SERVER.ip(Family::V4), 20), (GATEWAY.ip(Family::V4), 7684))
+            .flags(flag::SYN)
+            .seq(77);
+        until("what was closed makes room", || {
+            bench.run(At::FromOutside, &syn).verdict == REDIRECT
+        });
+        assert!(bench.get::<_, Flow>(map::FLOWS, pair(1).0).is_some());
+        assert!(bench.get::<_, Flow>(map::FLOWS, pair(2).0).is_none());
+    });
+}
+
+/// Some connection's key, and what becomes of its packets.
+fn pair(n: u16) -> (Tuple, Tuple) {
+    let key = Tuple {
+        sport: Port::new(n),
+        ..Tuple::default()
+    };
+    let to = Tuple {
+        dport: Port::new(1),
+        ..key
+    };
+    (key, to)
 }
