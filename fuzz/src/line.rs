@@ -151,8 +151,7 @@ impl<'a> Copy<'a> {
         let server = self.setting.role == SERVER;
         let private = matches!(said, IpAddr::V4(v4) if v4.is_private());
         said == own
-            || server
-                && (said == seen || said == IpAddr::from([0; 4]) || private && own != seen)
+            || server && (said == seen || said == IpAddr::from([0; 4]) || private && own != seen)
     }
 
     /// The text for the address that was released at `at`.
