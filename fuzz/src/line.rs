@@ -1,6 +1,8 @@
 //! The line parser alone, fed byte by byte, against the reference, which
 //! splits the whole stream into lines first.
 
+use std::net::IpAddr;
+
 use crate::{
     input::Input,
     reference::without_telnet,
@@ -12,7 +14,7 @@ use ftp_nat_common::{
         Line, Step,
         text::{PREFIX_ENOUGH, TEXT_MAX, Text},
     },
-    session::CLIENT,
+    session::{CLIENT, SERVER},
     stream::{TELNET_MAX, dialogue::FIRST_PORT},
     translation::Kind,
 };
