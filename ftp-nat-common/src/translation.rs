@@ -129,6 +129,49 @@ impl Kind {
     }
 }
 
+/// The way out of a flow's packets, as the kernel's tables had it a moment ago.
+#[repr(C)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Way {
+    /// When it was looked up; 0: never.
+    pub at_ns: u64,
+    /// The next hop's address, as `bpf_redirect_neigh` wants it.
+    pub next_hop: [u32; 4],
+    /// The interface that it is a way out of.
+    pub ifindex: u32,
+    /// Bytes of an IP packet that fit.
+    pub mtu: u16,
+    /// The next hop's address family.
+    pub family: u8,
+    /// 1: packets of the interface have no Ethernet header.
+    pub bare: u8,
+}
+
+/// How long a way is believed: routes, their next hops and MTUs may change.
+/// The next hop's neighbour entry is asked for with every packet.
+pub const WAY_MAX_AGE_NS: u64 = SECOND / 2;
+
+impl Way {
+    /// No way that was looked up.
+    pub const NONE: Self = Self {
+        at_ns: 0,
+        next_hop: [0; 4],
+        ifindex: 0,
+        mtu: 0,
+        family: 0,
+        bare: 0,
+    };
+
+    /// Whether a packet of `len` bytes may go this way out of the interface.
+    #[inline(always)]
+    pub const fn leads(&self, ifindex: u32, len: u32, now_ns: u64) -> bool {
+        self.ifindex == ifindex
+            && len <= self.mtu as u32
+            && self.at_ns != 0
+            && now_ns.wrapping_sub(self.at_ns) < WAY_MAX_AGE_NS
+    }
+}
+
 /// One direction of a data connection. Its key is the [`Tuple`] that ingress
 /// sees; the value says what becomes of the packet.
 #[repr(C)]
@@ -150,6 +193,8 @@ pub struct Flow {
     /// The destination address that the stack is given, where it forwards the
     /// packet ([`FLOW_STACK`]); unspecified otherwise.
     pub via: Addr,
+    /// The way out, where the programs forward it themselves.
+    pub way: Way,
     /// The interface the packet leaves by.
     pub out_ifindex: u32,
     /// Bits of `FLOW_*`.
@@ -165,7 +210,7 @@ pub struct Flow {
     /// Zero.
     pub _pad: u16,
 }
-const _: () = assert!(size_of::<Flow>() == 112);
+const _: () = assert!(size_of::<Flow>() == 144);
 
 /// The flow carries the SYN's direction (from the end that connects to the end
 /// that announced).
@@ -341,6 +386,23 @@ mod tests {
         assert_eq!(back.exit(&answer), (masqueraded, left));
         let unmasqueraded = tuple(addr(1), 4000, server, 20);
         assert_eq!(there.exit(&came), (unmasqueraded, came.reversed()));
+    }
+
+    #[test]
+    fn a_way_is_believed_for_a_moment_and_for_what_fits() {
+        let way = Way {
+            at_ns: 5 * SECOND,
+            ifindex: 3,
+            mtu: 1500,
+            ..Way::NONE
+        };
+        assert!(way.leads(3, 1500, 5 * SECOND));
+        assert!(way.leads(3, 40, 5 * SECOND + WAY_MAX_AGE_NS - 1));
+        assert!(!way.leads(3, 40, 5 * SECOND + WAY_MAX_AGE_NS));
+        assert!(!way.leads(3, 40, 4 * SECOND), "a clock that went back");
+        assert!(!way.leads(3, 1501, 5 * SECOND));
+        assert!(!way.leads(4, 40, 5 * SECOND));
+        assert!(!Way::NONE.leads(0, 0, 1));
     }
 
     #[test]

@@ -21,7 +21,7 @@ fn begin(what: What, session: u64) -> Option<&'static mut Event> {
     let scratch = scratch()?;
     // SAFETY: this CPU's own memory.
     let event = unsafe { &mut (*scratch).event };
-    event.at_ns = learn::now();
+    event.at_ns = learn::exact_now();
     event.session = session;
     event.what = what as u8;
     event.role = 0;

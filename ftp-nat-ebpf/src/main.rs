@@ -74,21 +74,24 @@ fn is_syn(packet: &Packet) -> bool {
 #[classifier]
 pub fn ftp_nat_ingress(ctx: TcContext) -> i32 {
     let skb = ctx.skb.skb;
+    // A frame for another host, seen by a promiscuous interface, is nobody's
+    // business here: the stack won't forward it either.
+    // SAFETY: the context is valid for the whole run.
+    if unsafe { (*skb).pkt_type } != PACKET_HOST || is_tagged(&ctx) {
+        return TC_ACT_UNSPEC;
+    }
+    // Another gateway's in another namespace of this machine, where egress was not
+    // there to clear it.
+    packet::is_forwarded(skb);
+    match packet::read(skb) {
+        packet::TCP => {}
+        packet::ICMP_ERROR => return stage::hand_on(&ctx, to::ICMP_IN),
+        _ => return TC_ACT_UNSPEC,
+    }
+    let Some(packet) = Packet::current(skb) else {
+        return TC_ACT_UNSPEC;
+    };
     if !stage::is_resumed() {
-        // A frame for another host, seen by a promiscuous interface, is nobody's
-        // business here: the stack won't forward it either.
-        // SAFETY: the context is valid for the whole run.
-        if unsafe { (*skb).pkt_type } != PACKET_HOST || is_tagged(&ctx) {
-            return TC_ACT_UNSPEC;
-        }
-        match packet::read(skb) {
-            packet::TCP => {}
-            packet::ICMP_ERROR => return stage::hand_on(&ctx, to::ICMP_IN),
-            _ => return TC_ACT_UNSPEC,
-        }
-        let Some(packet) = Packet::current(skb) else {
-            return TC_ACT_UNSPEC;
-        };
         if is_control(&packet) {
             return if packet.flags & flag::SYN != 0 {
                 stage::hand_on(&ctx, to::SYN)
@@ -100,10 +103,7 @@ pub fn ftp_nat_ingress(ctx: TcContext) -> i32 {
             return stage::hand_on(&ctx, to::SYN);
         }
     }
-    match Packet::current(skb) {
-        Some(packet) => data::ingress(packet),
-        None => TC_ACT_UNSPEC,
-    }
+    data::ingress(packet)
 }
 
 /// A SYN at ingress: of a control connection, or perhaps an expected one.
@@ -194,17 +194,15 @@ pub fn ftp_nat_icmpout(ctx: TcContext) -> i32 {
 #[classifier]
 pub fn ftp_nat_egress(ctx: TcContext) -> i32 {
     let skb = ctx.skb.skb;
-    let is_resumed = stage::is_resumed();
-    if !is_resumed {
-        if is_tagged(&ctx) {
-            return TC_ACT_UNSPEC;
-        }
-        match packet::read(skb) {
-            packet::TCP => {}
-            packet::ICMP_ERROR => return stage::hand_on(&ctx, to::ICMP_OUT),
-            _ => return TC_ACT_UNSPEC,
-        }
+    if is_tagged(&ctx) || packet::is_forwarded(skb) {
+        return TC_ACT_UNSPEC;
     }
+    match packet::read(skb) {
+        packet::TCP => {}
+        packet::ICMP_ERROR => return stage::hand_on(&ctx, to::ICMP_OUT),
+        _ => return TC_ACT_UNSPEC,
+    }
+    let is_resumed = stage::is_resumed();
     let Some(packet) = Packet::current(skb) else {
         return TC_ACT_UNSPEC;
     };

@@ -10,7 +10,7 @@ pub mod wire;
 
 use aya_ebpf::{
     bindings::__sk_buff,
-    helpers::{bpf_skb_load_bytes, bpf_skb_store_bytes},
+    helpers::{bpf_skb_load_bytes, bpf_skb_pull_data, bpf_skb_store_bytes},
 };
 use ftp_nat_common::{
     addr::{Addr, Port, Tuple},
@@ -77,6 +77,10 @@ pub struct Headers {
     pub urgent: u16,
     /// The TCP checksum as it stands in the packet.
     pub check: u16,
+    /// The IPv4 header's checksum as it stands in the packet.
+    pub ip_check: u16,
+    /// The IPv6 header's length as it stands in the packet.
+    pub v6_len: u16,
     /// TTL or hop limit.
     pub ttl: u8,
     pub flags: u8,
@@ -104,6 +108,32 @@ pub fn load<T>(skb: *mut __sk_buff, at: u32) -> Option<T> {
             Some(value.assume_init())
         }
     }
+}
+
+/// Bytes of headers in the packet's linear part, where they can be read at once.
+/// The kernel fetches them where they lie outside of it.
+#[inline(always)]
+fn linear<T>(skb: *mut __sk_buff, at: u32) -> Option<*const T> {
+    if let Some(header) = peek(skb, at) {
+        return Some(header);
+    }
+    let end = at + size_of::<T>() as u32;
+    // SAFETY: a helper call with numbers only.
+    if unsafe { bpf_skb_pull_data(skb.cast(), end) } != 0 {
+        return None;
+    }
+    peek(skb, at)
+}
+
+#[inline(always)]
+fn peek<T>(skb: *mut __sk_buff, at: u32) -> Option<*const T> {
+    // SAFETY: the context is valid for the whole run.
+    let (data, end) = unsafe { ((*skb).data as usize, (*skb).data_end as usize) };
+    let start = data + at as usize;
+    if start + size_of::<T>() > end {
+        return None;
+    }
+    Some(start as *const T)
 }
 
 /// Writes packet bytes; checksums are the caller's business.
@@ -144,6 +174,12 @@ fn headers() -> Option<*mut Headers> {
     Some(unsafe { &raw mut (*scratch).packet })
 }
 
+/// No extension headers that are stepped over are as long as this.
+const L4_MAX: u32 = 0x3fff;
+
+/// The protocol of most packets that are looked at no further.
+const UDP: u8 = 17;
+
 /// Nothing that is looked into.
 const OTHER: u32 = 0;
 /// A TCP packet with a whole header.
@@ -170,7 +206,8 @@ pub fn read(skb: *mut __sk_buff) -> u32 {
 #[inline(always)]
 fn read_v4(skb: *mut __sk_buff) -> Option<u32> {
     let l3 = l2_len();
-    let ip: Ipv4Header = load(skb, l3)?;
+    // SAFETY: within the packet, which nothing changes before the last read.
+    let ip = unsafe { &*linear::<Ipv4Header>(skb, l3)? };
     let header_len = ip.len();
     let is_tcp = ip.protocol == protocol::TCP;
     if header_len == 0 || !is_tcp && ip.protocol != protocol::ICMP {
@@ -184,9 +221,6 @@ fn read_v4(skb: *mut __sk_buff) -> Option<u32> {
         return None;
     }
     let l4 = l3 + header_len;
-    if !is_tcp && !is_error(skb, l4, V4_ERRORS) {
-        return None;
-    }
     let packet = Packet::current(skb)?;
     // SAFETY: this CPU's own memory.
     let h = unsafe { &mut *packet.headers };
@@ -198,25 +232,24 @@ fn read_v4(skb: *mut __sk_buff) -> Option<u32> {
     h.l3_len = u32::from(u16::from_be(ip.total_len));
     h.ttl = ip.ttl;
     h.ip_id = u16::from_be(ip.id);
+    h.ip_check = ip.check;
     h.from_egress = false;
     if is_tcp {
-        packet.parse_tcp()
-    } else {
+        packet.parse_tcp(l4)
+    } else if is_error(skb, l4, V4_ERRORS) {
         packet.parse_icmp()
+    } else {
+        None
     }
 }
 
 #[inline(always)]
 fn read_v6(skb: *mut __sk_buff) -> Option<u32> {
     let l3 = l2_len();
-    let ip: Ipv6Header = load(skb, l3)?;
-    let (next, l4) = extensions::skip(skb, l3 + v6::HEADER_LEN, ip.next_header);
-    if next == FRAGMENT {
-        count(Counter::Fragments);
-        return None;
-    }
-    let is_tcp = next == protocol::TCP;
-    if !is_tcp && (next != protocol::ICMPV6 || !is_error(skb, l4, V6_ERRORS)) {
+    // SAFETY: within the packet, which nothing changes before the last read.
+    let ip = unsafe { &*linear::<Ipv6Header>(skb, l3)? };
+    let next = ip.next_header;
+    if next == UDP {
         return None;
     }
     let packet = Packet::current(skb)?;
@@ -226,15 +259,27 @@ fn read_v6(skb: *mut __sk_buff) -> Option<u32> {
     h.tuple.dst = Addr(ip.dst);
     h.is_v4 = false;
     h.l3 = l3;
-    h.l4 = l4;
+    h.l4 = l3 + v6::HEADER_LEN;
     h.l3_len = u32::from(u16::from_be(ip.payload_len)) + v6::HEADER_LEN;
+    h.v6_len = ip.payload_len;
     h.ttl = ip.hop_limit;
     h.ip_id = 0;
     h.from_egress = false;
-    if is_tcp {
-        packet.parse_tcp()
-    } else {
+    if next == protocol::TCP {
+        return packet.parse_tcp(l3 + v6::HEADER_LEN);
+    }
+    let (next, l4) = extensions::skip(skb, l3 + v6::HEADER_LEN, next);
+    h.l4 = l4;
+    if next == FRAGMENT {
+        count(Counter::Fragments);
+        return None;
+    }
+    if next == protocol::TCP && l4 <= L4_MAX {
+        packet.parse_tcp(bounded(l4, L4_MAX))
+    } else if next == protocol::ICMPV6 && is_error(skb, l4, V6_ERRORS) {
         packet.parse_icmp()
+    } else {
+        None
     }
 }
 
@@ -255,6 +300,24 @@ fn is_error(skb: *mut __sk_buff, l4: u32, errors: u32) -> bool {
     }
 }
 
+/// In `skb->tc_index`: a packet of a data connection, which ingress has sent out.
+/// The tags by which packets are recognised at egress are odd.
+const FORWARDED: u32 = 2;
+
+/// Whether ingress has sent the packet out, at whichever hook this is; it is to be
+/// asked once.
+#[inline(always)]
+pub fn is_forwarded(skb: *mut __sk_buff) -> bool {
+    // SAFETY: the context is valid for the whole run.
+    unsafe {
+        let is_forwarded = (*skb).tc_index == FORWARDED;
+        if is_forwarded {
+            (*skb).tc_index = 0;
+        }
+        is_forwarded
+    }
+}
+
 impl Packet {
     /// The packet whose headers were [`read`].
     #[inline(always)]
@@ -265,6 +328,13 @@ impl Packet {
         })
     }
 
+    /// Tells egress that it need not look at the packet.
+    #[inline(always)]
+    pub fn set_forwarded(&self) {
+        // SAFETY: the context is valid for the whole run.
+        unsafe { (*self.skb).tc_index = FORWARDED };
+    }
+
     /// Notes that the gateway itself sent the packet.
     #[inline(always)]
     pub fn set_from_egress(self) {
@@ -273,10 +343,11 @@ impl Packet {
     }
 
     #[inline(always)]
-    fn parse_tcp(self) -> Option<u32> {
+    fn parse_tcp(self, l4: u32) -> Option<u32> {
         // SAFETY: this CPU's own memory.
         let h = unsafe { &mut *self.headers };
-        let tcp: TcpHeader = load(self.skb, h.l4)?;
+        // SAFETY: within the packet, which nothing changes before the last read.
+        let tcp = unsafe { &*linear::<TcpHeader>(self.skb, l4)? };
         let header_len = u32::from(tcp.offset >> 4) * 4;
         h.payload = h.l4 + header_len;
         // A merged packet may be longer than its 16-bit length field can say.

@@ -12,7 +12,7 @@ use ftp_nat_common::{
     translation::{
         EXPECT_FROM_LOCAL, EXPECT_HAIRPIN, EXPECT_LOCAL, Expectation, ExpectationKey,
         FLOW_ESTABLISHED, FLOW_FIN, FLOW_FORWARD, FLOW_PEER_FIN, FLOW_RST, FLOW_STACK, Flow,
-        SECOND,
+        SECOND, Way,
     },
 };
 
@@ -192,6 +192,7 @@ fn make_pair(packet: Packet, expected: &Expectation, back_by: u32, now: u64) -> 
             domain: expected.near_domain,
         },
         via: Addr::UNSPECIFIED,
+        way: Way::NONE,
         out_ifindex: expected.near_ifindex,
         flags: FLOW_FORWARD,
         kind: expected.kind,

@@ -13,7 +13,7 @@ use ftp_nat_common::{
     csum,
     layout::INTERFACE_BARE,
     tcp::flag,
-    translation::{FLOW_FORWARD, Flow},
+    translation::{FLOW_FORWARD, Flow, Way},
 };
 
 use super::flow;
@@ -112,11 +112,13 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
         count(Counter::DataTtlExceeded);
         return answer::send(*packet, answer::TTL_EXCEEDED);
     }
-    let to = flow.to;
-    route.set(flow.out_ifindex, protocol::TCP, wire_len(packet));
-    let found = match route.find(packet.skb, &to.src, &to.dst) {
-        found @ (FOUND | NO_NEIGHBOUR | TOO_BIG) => found,
-        _ => like_control(*packet, flow, route),
+    let len = wire_len(packet);
+    let found = if flow.way.leads(flow.out_ifindex, u32::from(len), now) {
+        route.family = flow.way.family;
+        route.dst = flow.way.next_hop;
+        FOUND
+    } else {
+        look_up(*packet, flow, route, now)
     };
     match found {
         FOUND | NO_NEIGHBOUR => {}
@@ -138,11 +140,39 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
     }
     flow::follow(packet, flow, now);
     flow::tally(packet, flow);
-    if !translate(*packet, &to, 1) {
+    if !translate(*packet, &flow.to, 1) {
         count(Counter::DroppedEditFailed);
         return TC_ACT_SHOT as i32;
     }
-    redirect(packet.skb, route, flow.out_ifindex)
+    packet.set_forwarded();
+    redirect(packet.skb, route, flow.out_ifindex, flow.way.bare != 0)
+}
+
+/// Looks for the way out, and keeps it for the packets that follow.
+#[inline(never)]
+fn look_up(packet: Packet, flow: &mut Flow, route: &mut Route, now: u64) -> i64 {
+    let bare = is_bare(flow.out_ifindex);
+    let len = wire_len(&packet);
+    flow.way.at_ns = 0;
+    flow.way.bare = u8::from(bare);
+    route.set(flow.out_ifindex, protocol::TCP, len);
+    let found = route.find(packet.skb, &flow.to.src, &flow.to.dst);
+    if is_way(found) {
+        flow.way = Way {
+            at_ns: now,
+            next_hop: route.dst,
+            ifindex: flow.out_ifindex,
+            // The helper puts the MTU in the length's place.
+            mtu: route.total_len.max(len),
+            family: route.family,
+            bare: u8::from(bare),
+        };
+        return FOUND;
+    }
+    if found == TOO_BIG {
+        return TOO_BIG;
+    }
+    like_control(packet, flow, route)
 }
 
 /// No route was found. Rules for marks, ports or incoming interfaces may have
@@ -152,7 +182,7 @@ fn like_control(packet: Packet, flow: &Flow, route: &mut Route) -> i64 {
     let packet = &packet;
     // No neighbour has to be asked.
     route.family = AF_UNSPEC;
-    if !is_bare(flow.out_ifindex) {
+    if flow.way.bare == 0 {
         let to_near = flow.flags & FLOW_FORWARD != 0;
         let end = usize::from(flow.role & 1) ^ usize::from(!to_near);
         let Some(session) = SESSIONS.get_ptr(flow.session) else {
@@ -224,6 +254,29 @@ fn clamp_mss(packet: Packet, out_ifindex: u32) {
     options::clamp_mss(packet, |mss| mss.min(limit));
 }
 
+/// What is written anew of an IPv4 packet without options, in one piece: from the
+/// TTL to the ports.
+#[repr(C)]
+struct EndsV4 {
+    ttl: u8,
+    protocol: u8,
+    check: u16,
+    src: u32,
+    dst: u32,
+    ports: [u16; 2],
+}
+
+/// The same of an IPv6 packet without extension headers, from the length on.
+#[repr(C)]
+struct EndsV6 {
+    payload_len: u16,
+    next_header: u8,
+    hop_limit: u8,
+    src: Addr,
+    dst: Addr,
+    ports: [u16; 2],
+}
+
 /// Writes the new addresses and ports, and a TTL that is smaller by `hops`.
 #[inline(never)]
 pub fn translate(packet: Packet, to: &Tuple, hops: u32) -> bool {
@@ -235,22 +288,42 @@ pub fn translate(packet: Packet, to: &Tuple, hops: u32) -> bool {
         return false;
     }
     let ports = [to.sport.0, to.dport.0];
-    if !store(packet.skb, packet.l4 + tcp::SPORT, &ports) {
-        return false;
-    }
     if packet.is_v4 {
-        let both = [to.src.v4_word(), to.dst.v4_word()];
         // The TTL is the first byte of its 16-bit word.
         let ttl = |ttl: u8| u32::from(u16::from_ne_bytes([ttl, 0]));
         let delta = csum::add(addresses, csum::diff(ttl(packet.ttl), ttl(new_ttl)));
-        store(packet.skb, packet.l3 + v4::SRC, &both)
-            && store(packet.skb, packet.l3 + v4::TTL, &new_ttl)
-            && packet.fix_ip_check(delta)
-    } else {
-        let both = [to.src.0, to.dst.0];
-        store(packet.skb, packet.l3 + v6::SRC, &both)
-            && store(packet.skb, packet.l3 + v6::HOP_LIMIT, &new_ttl)
+        let ends = EndsV4 {
+            ttl: new_ttl,
+            protocol: protocol::TCP,
+            check: csum::apply(packet.ip_check, delta),
+            src: to.src.v4_word(),
+            dst: to.dst.v4_word(),
+            ports,
+        };
+        if packet.l4 == packet.l3 + v4::HEADER_LEN {
+            return store(packet.skb, packet.l3 + v4::TTL, &ends);
+        }
+        let [word, src, dst, _]: [u32; 4] =
+            // SAFETY: both are plain numbers, of the same size.
+            unsafe { core::mem::transmute(ends) };
+        return store(packet.skb, packet.l3 + v4::TTL, &[word, src, dst])
+            && store(packet.skb, packet.l4 + tcp::SPORT, &ports);
     }
+    if packet.l4 == packet.l3 + v6::HEADER_LEN {
+        let ends = EndsV6 {
+            payload_len: packet.v6_len,
+            next_header: protocol::TCP,
+            hop_limit: new_ttl,
+            src: to.src,
+            dst: to.dst,
+            ports,
+        };
+        return store(packet.skb, packet.l3 + v6::PAYLOAD_LEN, &ends);
+    }
+    let both = [to.src.0, to.dst.0];
+    store(packet.skb, packet.l3 + v6::SRC, &both)
+        && store(packet.skb, packet.l3 + v6::HOP_LIMIT, &new_ttl)
+        && store(packet.skb, packet.l4 + tcp::SPORT, &ports)
 }
 
 /// Bytes of an Ethernet header.
@@ -259,10 +332,10 @@ const ETHERNET: u32 = 14;
 /// Sends the packet out. To a device with an Ethernet header it goes by way of
 /// the stack's neighbours; one without has none.
 #[inline(never)]
-pub fn redirect(skb: *mut __sk_buff, route: &Route, ifindex: u32) -> i32 {
+pub fn redirect(skb: *mut __sk_buff, route: &Route, ifindex: u32, bare: bool) -> i32 {
     // SAFETY: helper calls with numbers, and with a structure of the helper's.
     let verdict = unsafe {
-        if is_bare(ifindex) {
+        if bare {
             bpf_redirect(ifindex, 0)
         } else if l2_len() == 0 && bpf_skb_change_head(skb.cast(), ETHERNET, 0) != 0 {
             // Where a packet has no room for the header, its neighbour has no place.
@@ -295,7 +368,7 @@ pub fn redirect(skb: *mut __sk_buff, route: &Route, ifindex: u32) -> i32 {
 
 /// Whether the interface's packets have no Ethernet header.
 #[inline(always)]
-fn is_bare(ifindex: u32) -> bool {
+pub fn is_bare(ifindex: u32) -> bool {
     // SAFETY: read at once.
     match unsafe { INTERFACES.get(ifindex) } {
         Some(interface) => interface.flags & INTERFACE_BARE != 0,

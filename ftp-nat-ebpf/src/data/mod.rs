@@ -64,12 +64,12 @@ pub fn open(packet: Packet) -> i32 {
 #[inline(never)]
 pub fn ingress(packet: Packet) -> i32 {
     let packet = &packet;
-    let now = learn::now();
     let Some(flow) = FLOWS.get_ptr_mut(&packet.tuple) else {
         return TC_ACT_UNSPEC;
     };
     // SAFETY: a live map value; its numbers are statistics and bits that only grow.
     let flow = unsafe { &mut *flow };
+    let now = learn::now();
     if flow.expired(now) && flow::is_over(flow, now) {
         flow::forget(&packet.tuple, flow);
         return TC_ACT_UNSPEC;

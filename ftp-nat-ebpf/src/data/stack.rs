@@ -97,6 +97,7 @@ pub fn learn(packet: Packet, sighting: &Sighting) -> u32 {
     // SAFETY: a live map value, and this CPU's own memory.
     unsafe { memory::copy(back, there) };
     back.last_ns = back.made_ns;
+    back.way.at_ns = 0;
     back.packets = 0;
     back.bytes = 0;
     back.to = came.reversed();

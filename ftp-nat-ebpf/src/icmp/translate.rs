@@ -65,7 +65,8 @@ pub fn ingress(skb: *mut __sk_buff) -> i32 {
         return drop();
     }
     count(Counter::IcmpTranslated);
-    forward::redirect(skb, route, to.out_ifindex)
+    let bare = forward::is_bare(to.out_ifindex);
+    forward::redirect(skb, route, to.out_ifindex, bare)
 }
 
 /// Translates an error that the stack forwards or has forwarded, or made.

@@ -17,7 +17,7 @@ mod pickup;
 mod proxied;
 mod session;
 
-use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_ns};
+use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns};
 use ftp_nat_common::{
     counter::Counter,
     layout::SETTING_DRAINING,
@@ -40,9 +40,17 @@ use crate::{
     packet::Packet,
 };
 
-/// A monotonic time in ns.
+/// A monotonic time in ns, which is up to a timer tick late. It takes a fifth of
+/// the time that the exact one takes to read.
 #[inline(always)]
 pub fn now() -> u64 {
+    // SAFETY: a helper call without arguments.
+    unsafe { bpf_ktime_get_coarse_ns() }
+}
+
+/// The exact monotonic time in ns.
+#[inline(always)]
+pub fn exact_now() -> u64 {
     // SAFETY: a helper call without arguments.
     unsafe { bpf_ktime_get_ns() }
 }
