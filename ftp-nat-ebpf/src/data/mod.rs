@@ -46,7 +46,7 @@ pub const GO_ON: i32 = i32::MIN;
 /// A SYN, before NAT: makes a data connection, if one is expected.
 #[inline(always)]
 pub fn open(packet: Packet) -> i32 {
-    match flow::open(packet, learn::now()) {
+    match flow::open(packet, learn::exact_now()) {
         // There may be room now, for the SYN that will be sent again. The stack
         // would answer this one by a RST.
         flow::FULL if reclaim::flows() != 0 => return TC_ACT_SHOT as i32,

@@ -219,6 +219,14 @@ impl Host {
         }))
     }
 
+    /// Whether any TCP connection of the host is not yet over.
+    pub fn has_connections(&self) -> Result<bool> {
+        let list = self.sockets()?;
+        Ok(list
+            .iter()
+            .any(|s| s.state != LISTEN && s.state != TIME_WAIT))
+    }
+
     fn sockets(&self) -> Result<Vec<Socket>> {
         self.enter(|| {
             let mut list = Vec::new();

@@ -1,7 +1,7 @@
 //! With checksums and segmentation left to the hardware or not, on all links.
 
 use anyhow::{Result, ensure};
-use ftp_nat_tests::lab::{Client, Lab, Mode, Offloads, Payload, capture::Sides};
+use ftp_nat_tests::lab::{Client, Lab, Mode, Offloads, Payload, capture::Sides, wait};
 
 use crate::support::public_text;
 
@@ -19,6 +19,10 @@ fn with(offloads: Offloads, mode: Mode) -> Result<()> {
     let up = Payload::random(4, 2_000_000);
     session.put("up.bin", up.bytes())?;
     up.verify(&server.uploaded("up.bin")?)?;
+    // The ends of the connections come after the files.
+    wait::until_true("all connections to be over", wait::PATIENCE, || {
+        Ok(!lab.client.has_connections()? && !lab.server.has_connections()?)
+    })?;
 
     let sides = Sides::stop(captures)?;
     sides.verify_checksums()?;

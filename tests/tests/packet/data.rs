@@ -329,12 +329,36 @@ fn without_a_route_data_is_dropped_and_counted() {
     for family in FAMILIES {
         announced(&mut bench, family);
         bench.run(At::FromOutside, &data_syn(family, SERVER));
-        let out = bench.without_way_to(CLIENT.ip(family), |bench| {
-            bench.run(At::FromOutside, &data_syn(family, SERVER))
+        let outs = bench.without_way_to(CLIENT.ip(family), |bench| {
+            // The way is believed for a moment.
+            let soon = bench.run(At::FromOutside, &data_syn(family, SERVER));
+            bench.age_ways();
+            let later = bench.run(At::FromOutside, &data_syn(family, SERVER));
+            [soon, later].map(|out| out.verdict)
         });
-        assert_eq!(out.verdict, DROP);
+        assert_eq!(outs, [REDIRECT, DROP]);
         assert_eq!(bench.count(C::DataNoRoute), 1);
+        let again = bench.run(At::FromOutside, &data_syn(family, SERVER));
+        assert_eq!(again.verdict, REDIRECT, "the way is there again");
     }
+}
+
+#[test]
+fn a_flow_takes_no_way_out_of_another_interface() {
+    let mut bench = Bench::new();
+    announced(&mut bench, Family::V4);
+    bench.run(At::FromOutside, &data_syn(Family::V4, SERVER));
+    let (wan, lan) = (bench.wan, bench.lan);
+    for (key, mut flow) in bench.flows() {
+        assert_eq!(flow.out_ifindex == lan, flow.way.ifindex == lan, "{flow:?}");
+        // As the daemon does for an interface that was made anew.
+        flow.out_ifindex = wan;
+        bench.insert(map::FLOWS, key, flow);
+    }
+    bench.run(At::FromOutside, &data_syn(Family::V4, SERVER));
+    let flows = bench.flows();
+    let seen: Vec<_> = flows.iter().map(|(_, flow)| flow.way.ifindex).collect();
+    assert!(!seen.contains(&lan), "{flows:?}");
 }
 
 #[test]

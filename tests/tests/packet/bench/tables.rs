@@ -159,6 +159,14 @@ impl Loaded {
         }
     }
 
+    /// The ways that flows keep are too old to be believed.
+    pub fn age_ways(&mut self) {
+        for (key, mut flow) in self.flows() {
+            flow.way.at_ns = 1;
+            self.insert(map::FLOWS, key, flow);
+        }
+    }
+
     /// A counter's value.
     pub fn count(&self, counter: Counter) -> u64 {
         let map = self.ebpf.map(map::COUNTERS).expect("COUNTERS");
