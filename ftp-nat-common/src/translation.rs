@@ -215,7 +215,8 @@ const _: () = assert!(size_of::<Flow>() == 144);
 /// The flow carries the SYN's direction (from the end that connects to the end
 /// that announced).
 pub const FLOW_FORWARD: u32 = 1;
-/// A packet with ACK and no SYN passed: the connection is established.
+/// The end that connects sent a packet with ACK and no SYN: the connection is
+/// established.
 pub const FLOW_ESTABLISHED: u32 = 2;
 /// A FIN passed in this direction.
 pub const FLOW_FIN: u32 = 4;
@@ -259,6 +260,12 @@ impl Flow {
     pub const fn is_closed(&self) -> bool {
         const FINS: u32 = FLOW_FIN | FLOW_PEER_FIN;
         self.flags & FLOW_RST != 0 || self.flags & FINS == FINS
+    }
+
+    /// Whether both ends ever agreed to be connected.
+    #[inline(always)]
+    pub const fn was_open(&self) -> bool {
+        self.flags & (FLOW_ESTABLISHED | FLOW_FIN | FLOW_PEER_FIN) != 0
     }
 
     /// What the stack is given of a packet with the tuple `key`, the flow's own

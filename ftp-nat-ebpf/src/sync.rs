@@ -3,7 +3,7 @@
 
 use core::{
     ffi::c_void,
-    intrinsics::{AtomicOrdering, atomic_cxchg, atomic_or, atomic_xadd, atomic_xchg},
+    intrinsics::{AtomicOrdering, atomic_and, atomic_cxchg, atomic_or, atomic_xadd, atomic_xchg},
 };
 
 use aya_ebpf::helpers::bpf_loop;
@@ -29,6 +29,16 @@ pub unsafe fn or(word: *mut u64, bits: u64) {
 pub unsafe fn or32(word: *mut u32, bits: u32) {
     // SAFETY: as the caller promises.
     unsafe { atomic_or::<u32, u32, RELAXED>(word, bits) };
+}
+
+/// Keeps the given bits, and clears the others.
+///
+/// # Safety
+/// `word` points to a live map value.
+#[inline(always)]
+pub unsafe fn and32(word: *mut u32, bits: u32) {
+    // SAFETY: as the caller promises.
+    unsafe { atomic_and::<u32, u32, RELAXED>(word, bits) };
 }
 
 /// Adds.

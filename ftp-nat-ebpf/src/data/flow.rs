@@ -304,6 +304,20 @@ pub fn forget(key: &Tuple, flow: &Flow) {
     let _ = FLOWS.remove(key);
 }
 
+/// The end that connects tries again after a RST of its own: the other one still
+/// was in TIME-WAIT from an earlier connection of the same ends, and answered by an
+/// ACK (RFC 9293 section 3.10.7.3).
+#[inline(never)]
+pub fn retried(flow: &mut Flow) {
+    // SAFETY: live map values.
+    unsafe {
+        sync::and32(&raw mut flow.flags, !FLOW_RST);
+        if let Some(peer) = FLOWS.get_ptr_mut(flow.to.reversed()) {
+            sync::and32(&raw mut (*peer).flags, !FLOW_RST);
+        }
+    }
+}
+
 /// Counts a packet.
 #[inline(always)]
 pub fn tally(packet: &Packet, flow: &mut Flow) {
@@ -339,9 +353,10 @@ pub fn follow(packet: &Packet, flow: &mut Flow, now: u64) {
         own = FLOW_FIN;
         other = FLOW_PEER_FIN;
     } else if packet.flags & (flag::SYN | flag::ACK) == flag::ACK
-        && flow.flags & FLOW_ESTABLISHED == 0
+        && flow.flags & (FLOW_ESTABLISHED | FLOW_FORWARD) == FLOW_FORWARD
     {
-        // The end that only answered so far is established too.
+        // The end that connects ends the handshake. A bare ACK of the other one
+        // before may be about an earlier connection (see `retried`).
         own = FLOW_ESTABLISHED;
         other = FLOW_ESTABLISHED;
     }

@@ -75,10 +75,13 @@ pub fn ingress(packet: Packet) -> i32 {
         return TC_ACT_UNSPEC;
     }
     if packet.flags & (flag::SYN | flag::ACK) == flag::SYN && flow.is_closed() {
-        // What was expected has come and is over: another connection of the same
-        // ends has to be expected anew.
-        count(Counter::RefusedDataSource);
-        return TC_ACT_UNSPEC;
+        if flow.was_open() {
+            // What was expected has come and is over: another connection of the same
+            // ends has to be expected anew.
+            count(Counter::RefusedDataSource);
+            return TC_ACT_UNSPEC;
+        }
+        flow::retried(flow);
     }
     if flow.flags & FLOW_STACK != 0 {
         return stack::ingress(*packet, flow, now);
