@@ -51,58 +51,55 @@ pub unsafe fn add(word: *mut u64, n: u64) {
     unsafe { atomic_xadd::<u64, u64, RELAXED>(word, n) };
 }
 
-/// How often a lock is tried: about 3 microseconds. What another CPU does
-/// meanwhile takes less, unless its guest was descheduled.
-const TRIES: u32 = 128;
-
-/// Takes a lock if it can be had soon.
-///
-/// # Safety
-/// `lock` points to a live map value.
-#[inline(always)]
-pub unsafe fn try_lock(lock: *mut u32) -> bool {
-    let mut n = 0;
-    while n < TRIES {
-        // SAFETY: as the caller promises.
-        let (_, taken) = unsafe { atomic_cxchg::<u32, SEQ_CST, SEQ_CST>(lock, 0, 1) };
-        if taken {
-            return true;
-        }
-        n += 1;
-    }
-    false
-}
-
-/// How often a lock is tried for a packet that nobody will send again: about a
-/// millisecond.
-const PATIENT_TRIES: u32 = 1 << 15;
+/// How often a lock is looked at: about a millisecond. What another CPU does
+/// meanwhile takes 50 microseconds at most, unless its guest was descheduled;
+/// and who is turned away loses a packet, which TCP sends again only after
+/// 200 milliseconds.
+const LOOKS: u32 = 1 << 17;
 
 struct Waiting {
     lock: *mut u32,
     taken: bool,
 }
 
-/// Takes a lock, and waits longer for it.
+/// Takes a lock, if it can be had within [`LOOKS`].
 ///
 /// # Safety
 /// `lock` points to a live map value.
+#[inline(always)]
+pub unsafe fn lock(lock: *mut u32) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { try_lock(lock) || wait(lock) }
+}
+
+/// # Safety
+/// `lock` points to a live map value.
+#[inline(always)]
+unsafe fn try_lock(lock: *mut u32) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { atomic_cxchg::<u32, SEQ_CST, SEQ_CST>(lock, 0, 1).1 }
+}
+
+/// # Safety
+/// `lock` points to a live map value.
 #[inline(never)]
-pub unsafe fn try_lock_patiently(lock: *mut u32) -> bool {
+unsafe fn wait(lock: *mut u32) -> bool {
     let mut waiting = Waiting { lock, taken: false };
     let context: *mut Waiting = &raw mut waiting;
     // SAFETY: the callback gets the pointer given here.
-    unsafe { bpf_loop(PATIENT_TRIES, attempt as *mut c_void, context.cast(), 0) };
+    unsafe { bpf_loop(LOOKS, look as *mut c_void, context.cast(), 0) };
     waiting.taken
 }
 
-/// One try. A `bpf_loop` callback: 1 ends the loop.
-extern "C" fn attempt(_index: u32, waiting: *mut c_void) -> i64 {
-    // SAFETY: the pointer that `try_lock_patiently` gave.
+/// Looks once, and writes only where the lock is free: the CPU that holds it
+/// isn't to lose its cache line to those who wait. A `bpf_loop` callback: 1 ends
+/// the loop.
+extern "C" fn look(_index: u32, waiting: *mut c_void) -> i64 {
+    // SAFETY: the pointer that `wait` gave.
     let waiting = unsafe { &mut *waiting.cast::<Waiting>() };
     // SAFETY: as its caller promised.
-    let (_, taken) = unsafe { atomic_cxchg::<u32, SEQ_CST, SEQ_CST>(waiting.lock, 0, 1) };
-    waiting.taken = taken;
-    i64::from(taken)
+    waiting.taken = unsafe { waiting.lock.read_volatile() == 0 && try_lock(waiting.lock) };
+    i64::from(waiting.taken)
 }
 
 /// Gives a lock back. A function of its own: the compiler keeps its 0 on the

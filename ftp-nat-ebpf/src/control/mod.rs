@@ -63,21 +63,14 @@ const BUSY: u32 = 1;
 /// It was removed, and another session has its place now.
 const GONE: u32 = 2;
 
-/// Locks the session `id`, if it can be had soon.
-///
-/// Other segments are sent again where it can't be had, or the next one makes
-/// up for them, but a RST is not: it waits longer. A function of its own,
+/// Locks the session `id`, if it can be had at all. A function of its own,
 /// because the stack is short.
 #[inline(never)]
-fn lock(packet: Packet, session: *mut Session, id: u64) -> u32 {
+fn lock(session: *mut Session, id: u64) -> u32 {
     // SAFETY: live map value.
     let lock = unsafe { &raw mut (*session).lock };
-    // Volatile, or the compiler reads it in the caller and keeps it there.
-    // SAFETY: this CPU's own memory; a live map value.
-    let locked = unsafe {
-        let flags = (&raw const packet.flags).read_volatile();
-        sync::try_lock(lock) || (flags & flag::RST != 0 && sync::try_lock_patiently(lock))
-    };
+    // SAFETY: live map value.
+    let locked = unsafe { sync::lock(lock) };
     if !locked {
         return BUSY;
     }
@@ -131,7 +124,7 @@ pub fn ingress(packet: Packet, again: bool) -> i32 {
     let Some((session, role, id)) = known else {
         return outside(packet);
     };
-    match lock(packet, session, id) {
+    match lock(session, id) {
         LOCKED => {}
         GONE => return outside(packet),
         _ if packet.flags & flag::RST != 0 => return reset_meanwhile(packet),
@@ -300,7 +293,7 @@ pub fn egress(packet: Packet) -> i32 {
         return TC_ACT_UNSPEC;
     };
     let (session, role, id) = known;
-    match lock(packet, session, id) {
+    match lock(session, id) {
         LOCKED => {}
         GONE => return TC_ACT_UNSPEC,
         // Nobody looks at the acknowledgement of a RST (RFC 9293 section 3.10.7.4).

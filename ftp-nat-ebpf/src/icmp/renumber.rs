@@ -54,7 +54,7 @@ fn as_sent(quote: &Quote) -> u32 {
         return quote.seq;
     };
     // SAFETY: a live map value.
-    if !unsafe { sync::try_lock(&raw mut (*session).lock) } {
+    if !unsafe { sync::lock(&raw mut (*session).lock) } {
         return quote.seq;
     }
     // SAFETY: a live map value, locked above.

@@ -33,6 +33,7 @@ mod splits;
 mod spoofing;
 mod stages;
 mod table;
+mod two_cpus;
 mod untouched;
 
 /// The stream model of the engine, with the object in the engine's place: its

@@ -22,7 +22,10 @@ use ftp_nat_common::{
     layout::{INTERFACE_LAN, Interface, SETTING_DOMAINS, Settings, map, program, stage},
     translation::ExpectationKey,
 };
-use nix::sched::{CloneFlags, setns};
+use nix::{
+    sched::{CloneFlags, CpuSet, sched_getaffinity, sched_setaffinity, setns},
+    unistd::Pid,
+};
 
 use self::{
     namespace::{enter_namespace, index},
@@ -263,6 +266,36 @@ impl Loaded {
     /// Runs it over and over on what it leaves of the packet; [`Self::took`] is
     /// the mean time of a run.
     pub fn run_repeatedly(&mut self, at: At, bytes: &[u8], repeat: u32) -> Outcome {
+        let (outcome, took) = self.runs(at, bytes, repeat);
+        self.took = took;
+        outcome
+    }
+
+    /// Runs hooks at the same time, each over and over on a packet, and each on
+    /// a CPU of its own. Nothing is done where there are fewer CPUs.
+    pub fn run_on_cpus(&self, packets: &[(At, &Packet)], repeat: u32) -> bool {
+        let usable = sched_getaffinity(Pid::from_raw(0)).expect("the CPUs that may be used");
+        let cpus: Vec<usize> = (0..CpuSet::count())
+            .filter(|cpu| usable.is_set(*cpu).unwrap_or(false))
+            .collect();
+        if cpus.len() < packets.len() {
+            return false;
+        }
+        std::thread::scope(|scope| {
+            for (&(at, packet), cpu) in packets.iter().zip(cpus) {
+                scope.spawn(move || {
+                    let mut own = CpuSet::new();
+                    own.set(cpu).expect("a CPU");
+                    sched_setaffinity(Pid::from_raw(0), &own).expect("a CPU of its own");
+                    self.enter_namespace();
+                    self.runs(at, &packet.bytes(), repeat);
+                });
+            }
+        });
+        true
+    }
+
+    fn runs(&self, at: At, bytes: &[u8], repeat: u32) -> (Outcome, Duration) {
         let (name, ifindex, ingress_ifindex) = match at {
             At::FromInside => (program::INGRESS, self.lan, self.lan),
             At::ToOutside => (program::EGRESS, self.wan, self.lan),
@@ -289,12 +322,12 @@ impl Loaded {
                 ..TestRunOptions::default()
             })
             .expect("BPF_PROG_TEST_RUN");
-        self.took = result.duration;
         out.truncate(result.data_size_out as usize);
-        Outcome {
+        let outcome = Outcome {
             verdict: result.return_value as i32,
             bytes: out,
-        }
+        };
+        (outcome, result.duration)
     }
 }
 
