@@ -13,7 +13,7 @@ use std::{
     process::{self, Command, Stdio},
     sync::{
         LazyLock, Mutex, Once, PoisonError, RwLock, RwLockReadGuard,
-        atomic::{AtomicI32, Ordering},
+        atomic::{AtomicBool, AtomicI32, Ordering},
     },
     thread,
     time::Duration,
@@ -42,6 +42,7 @@ static LIVE: LazyLock<Mutex<BTreeSet<String>>> = LazyLock::new(Mutex::default);
 /// once a signal has ended the run: nothing can then slip in behind the cleaner.
 static GATE: RwLock<()> = RwLock::new(());
 static WAKE: AtomicI32 = AtomicI32::new(-1);
+static SIGNALLED: AtomicBool = AtomicBool::new(false);
 
 /// A lab that is cleaned up when this is dropped.
 #[derive(Debug)]
@@ -82,12 +83,22 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        // What a signal ends, the signal's thread removes. What is told apart here is
+        // only who comes first: its programs die by the same signal, or are killed.
+        let making = making();
         for problem in remove(&self.name) {
             eprintln!("lab {}: {problem}", self.name);
         }
         LIVE.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&self.name);
+        if SIGNALLED.load(Ordering::Relaxed) {
+            drop(making);
+            // The exit code is the signal's, not that of an error it brought about.
+            loop {
+                thread::park();
+            }
+        }
     }
 }
 
@@ -201,6 +212,7 @@ fn sweep() {
 
 extern "C" fn on_signal(signal: i32) {
     let byte = signal as u8;
+    SIGNALLED.store(true, Ordering::Relaxed);
     // SAFETY: write(2) is async-signal-safe, and the buffer is one live byte.
     unsafe { libc::write(WAKE.load(Ordering::Relaxed), (&raw const byte).cast(), 1) };
 }

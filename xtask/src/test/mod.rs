@@ -67,6 +67,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             break;
         }
     }
+    for (part, tally, _) in &rows {
+        for (test, said) in &tally.said {
+            println!("\n--- {part}: {test} ---\n{}", said.join("\n").trim_end());
+        }
+    }
     println!("\npart      passed  failed  skipped  seconds");
     let mut total = Tally::default();
     for (part, tally, time) in &rows {

@@ -13,7 +13,14 @@ pub struct Tally {
     pub skipped: u32,
     /// What failed, for the end of the report.
     pub failures: Vec<String>,
+    /// What failing tests said, by name: the beginning of it.
+    pub said: Vec<(String, Vec<String>)>,
+    /// What follows was said by the last of [`Self::said`].
+    listening: bool,
 }
+
+/// Lines of a failing test that are repeated at the end of the report.
+const SAID_MAX: usize = 40;
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,10 +52,12 @@ impl Tally {
         self.failed += other.failed;
         self.skipped += other.skipped;
         self.failures.extend_from_slice(&other.failures);
+        self.said.extend_from_slice(&other.said);
     }
 
-    /// Understands the two lines of Rust's test runner that matter here.
+    /// Understands the lines of Rust's test runner that matter here.
     pub fn read_line(&mut self, line: &str) {
+        self.listen(line);
         if let Some(name) = line
             .strip_prefix("test ")
             .and_then(|rest| rest.strip_suffix(" ... FAILED"))
@@ -76,6 +85,25 @@ impl Tally {
     }
 }
 
+impl Tally {
+    /// Keeps the beginning of what a failing test said, but no backtrace: in a
+    /// long report it is far from the end, and a part of a report may be all
+    /// that is left of it.
+    fn listen(&mut self, line: &str) {
+        let heading = line.strip_prefix("---- ");
+        if let Some(name) = heading.and_then(|rest| rest.strip_suffix(" stdout ----")) {
+            self.said.push((name.to_owned(), Vec::new()));
+            self.listening = true;
+        } else if line == "failures:" || line.eq_ignore_ascii_case("stack backtrace:") {
+            self.listening = false;
+        } else if let (true, Some((_, said))) = (self.listening, self.said.last_mut())
+            && said.len() < SAID_MAX
+        {
+            said.push(line.to_owned());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +127,26 @@ mod tests {
         );
         assert_eq!(tally.to_string(), "3 passed, 1 failed, 1 skipped");
         assert_eq!(tally.failures, ["b::c"]);
+    }
+
+    #[test]
+    fn what_failing_tests_said_is_kept_without_backtraces() {
+        let tally = read(
+            "test a ... FAILED\ntest b ... FAILED\n\nfailures:\n\n\
+             ---- a stdout ----\nError: at the client\n\nStack backtrace:\n   0: main\n\n\
+             ---- b stdout ----\npanicked\n\nfailures:\n    a\n    b\n",
+        );
+        let said = |name: &str, lines: &[&str]| {
+            let lines = lines.iter().map(|l| (*l).to_owned()).collect();
+            (name.to_owned(), lines)
+        };
+        assert_eq!(
+            tally.said,
+            [
+                said("a", &["Error: at the client", ""]),
+                said("b", &["panicked", ""])
+            ]
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! TCP connections in a capture, checked for sense packet by packet.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result, bail};
 
@@ -8,6 +8,9 @@ use super::{
     packet::{Packet, Tcp},
     stream::Stream,
 };
+
+/// How many packets of a connection an error shows.
+const SHOWN: usize = 12;
 
 /// One TCP connection, as one host saw it.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub struct Conversation {
     pub sacked_to_server: Vec<(u32, u32)>,
     /// One end reset it.
     pub reset: bool,
+    /// Its last packets in order, for an error: data is told by its length.
+    last: VecDeque<String>,
 }
 
 impl Conversation {
@@ -43,6 +48,7 @@ impl Conversation {
             sacked_to_client: Vec::new(),
             sacked_to_server: Vec::new(),
             reset: false,
+            last: VecDeque::new(),
         }
     }
 
@@ -99,10 +105,40 @@ impl Conversation {
         Ok(())
     }
 
+    /// Keeps what an error says of a packet.
+    fn note(&mut self, packet: &Packet, tcp: &Tcp<'_>) {
+        if self.last.len() == SHOWN {
+            self.last.pop_front();
+        }
+        let number = |of: &Stream, number: u32| i64::from(number.wrapping_sub(of.isn) as i32);
+        let (own, other) = if tcp.src == self.client {
+            (&self.to_server, &self.to_client)
+        } else {
+            (&self.to_client, &self.to_server)
+        };
+        self.last.push_back(format!(
+            "{:?} {:?} {} > {} {:?} seq {} ack {} len {}",
+            packet.at.saturating_sub(self.at),
+            packet.direction,
+            tcp.src,
+            tcp.dst,
+            tcp.flags,
+            number(own, tcp.seq),
+            number(other, tcp.ack),
+            tcp.payload.len()
+        ));
+    }
+
     /// That nothing of either direction is missing.
     pub fn complete(&self) -> Result<()> {
-        self.to_server.complete().context("what the client sent")?;
-        self.to_client.complete().context("what the server sent")
+        self.to_server
+            .complete()
+            .context("what the client sent")
+            .and_then(|()| self.to_client.complete().context("what the server sent"))
+            .with_context(|| {
+                let last: Vec<&str> = self.last.iter().map(String::as_str).collect();
+                format!("the last packets were\n{}", last.join("\n"))
+            })
     }
 }
 
@@ -126,7 +162,10 @@ pub fn conversations(packets: &[Packet]) -> Result<Vec<Conversation>> {
                 Ok(())
             }
             Some(_) if opens => Ok(()),
-            Some(c) => c.follow(packet.at, &tcp),
+            Some(c) => {
+                c.note(packet, &tcp);
+                c.follow(packet.at, &tcp)
+            }
             None if opens => {
                 list.push(Conversation::new(packet.at, &tcp));
                 Ok(())
@@ -146,7 +185,6 @@ pub fn conversations(packets: &[Packet]) -> Result<Vec<Conversation>> {
 
 /// The packets of the same connection that came before packet `n`, for an error.
 fn before(packets: &[Packet], n: usize) -> Vec<String> {
-    const SHOWN: usize = 12;
     let ends = |p: &Packet| {
         let mut ends = p.tcp().map(|t| [t.src, t.dst])?;
         ends.sort();
