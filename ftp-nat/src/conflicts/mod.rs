@@ -8,7 +8,9 @@
 //! | `hooks` | other programs on the same hooks, and who runs first |
 //! | `forwarding` | interfaces that don't forward |
 //! | `offload` | large receive offload |
+//! | `bridge` | bridges whose packets the connection tracker sees before ftp-nat |
 
+mod bridge;
 mod forwarding;
 mod hooks;
 mod iptables;
@@ -49,7 +51,7 @@ impl Setup {
 /// Something in the way, or not quite in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What kind of thing it is: `forwarding`, `hooks`, `helper` or `offloads`.
+    /// What kind of thing it is: `forwarding`, `hooks`, `helper`, `offloads` or `bridge`.
     pub about: &'static str,
     /// Nothing, or not all, works because of it. Else it is only to be known.
     pub is_error: bool,
@@ -91,6 +93,7 @@ pub fn all(setup: &Setup) -> Vec<Finding> {
     found.extend(hooks::look(&setup.interfaces, setup.hook));
     found.extend(forwarding::look(&setup.interfaces));
     found.extend(offload::look(&setup.interfaces));
+    found.extend(bridge::look(&setup.interfaces));
     found
 }
 

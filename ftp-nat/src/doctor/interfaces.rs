@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What [`conflicts`] looks for, and what is said where it finds nothing.
-const TOPICS: [(&str, &str); 4] = [
+const TOPICS: [(&str, &str); 5] = [
     ("forwarding", "on for every interface that has an address"),
     ("hooks", "no other program runs at a wrong place"),
     (
@@ -21,6 +21,10 @@ const TOPICS: [(&str, &str); 4] = [
         "the kernel's own FTP helper is not assigned to these ports",
     ),
     ("offloads", "no interface has large receive offload on"),
+    (
+        "bridge",
+        "no interface is a bridge whose packets are tracked before ftp-nat sees them",
+    ),
 ];
 
 pub(super) fn look(path: &Path) -> Vec<Check> {

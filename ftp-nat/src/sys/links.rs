@@ -23,6 +23,8 @@ pub(crate) struct Device {
     pub(crate) master: Option<u32>,
     /// It is a VRF.
     pub(crate) is_vrf: bool,
+    /// It is a bridge.
+    pub(crate) is_bridge: bool,
     /// The device it is a VLAN or the like of: every packet passes both.
     pub(crate) parent: Option<u32>,
 }
@@ -75,6 +77,7 @@ fn device(link: LinkMessage) -> Device {
             LinkAttribute::LinkInfo(infos) => {
                 on_top = infos.iter().any(is_on_top);
                 device.is_vrf = infos.contains(&LinkInfo::Kind(InfoKind::Vrf));
+                device.is_bridge = infos.contains(&LinkInfo::Kind(InfoKind::Bridge));
             }
             _ => {}
         }
@@ -124,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vrf_and_its_port_are_recognised() {
+    fn a_vrf_its_port_and_a_bridge_are_recognised() {
         // IFLA_IFNAME 3, IFLA_MASTER 10, IFLA_LINKINFO 18 with IFLA_INFO_KIND 1.
         let kind = [&[8, 0, 1, 0][..], b"vrf\0"].concat();
         let vrf = message(9, &[(3, b"blue\0"), (18, &kind)]);
@@ -135,7 +138,9 @@ mod tests {
         let port = message(2, &[(3, b"lan1\0"), (10, &9u32.to_ne_bytes())]);
         assert_eq!((port.master, port.is_vrf), (Some(9), false));
         let kind = [&[11, 0, 1, 0][..], b"bridge\0\0"].concat();
-        assert!(!message(9, &[(3, b"br0\0"), (18, &kind)]).is_vrf);
+        let bridge = message(9, &[(3, b"br0\0"), (18, &kind)]);
+        assert_eq!((bridge.is_vrf, bridge.is_bridge), (false, true));
+        assert!(!vrf.is_bridge && !port.is_bridge);
     }
 
     #[test]

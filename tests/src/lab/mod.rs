@@ -16,6 +16,7 @@
 //! | [`process`], [`wait`], [`cleanup`] | programs, conditions with deadlines, leaving nothing behind |
 //! | [`capture`] | packets as they were on a link, and checks on them |
 //! | [`impair`] | links that lose, repeat and reorder |
+//! | [`tunnel`] | links without Ethernet headers |
 //! | [`server`], [`client`], [`control`] | real FTP servers, real clients, a control connection by hand |
 //! | [`scripted`] | peers that say and do just what a test wants |
 //! | [`bpf`] | bpf(2): small programs, and packets at line rate |
@@ -45,6 +46,7 @@ pub mod server;
 pub mod topologies;
 pub mod topology;
 pub mod topology6;
+pub mod tunnel;
 pub mod wait;
 
 pub use client::{Client, Mode};

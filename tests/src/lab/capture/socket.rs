@@ -32,6 +32,8 @@ pub(in crate::lab) const VNET_HDR_LEN: usize = 10;
 const VNET_NEEDS_CSUM: u8 = 1;
 /// Enough for a burst of some transfers while the reader doesn't run.
 const BUFFER: usize = 64 << 20;
+/// The kind of a device without link headers, such as tun.
+const ARPHRD_NONE: u16 = 0xfffe;
 /// How long the reader waits before it looks whether to stop.
 const TICK: u16 = 20;
 
@@ -124,7 +126,7 @@ pub(super) fn read_until(fd: &OwnedFd, stop: &AtomicBool) -> Result<Vec<Packet>>
 
 fn read(fd: &OwnedFd, buffer: &mut [u8]) -> Result<Option<Packet>> {
     let mut control = nix::cmsg_space!(libc::timespec);
-    let (len, at, outgoing) = {
+    let (len, at, outgoing, bare) = {
         let mut parts = [IoSliceMut::new(buffer)];
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
         let message =
@@ -144,12 +146,16 @@ fn read(fd: &OwnedFd, buffer: &mut [u8]) -> Result<Option<Packet>> {
         let outgoing = message
             .address
             .is_some_and(|a| a.pkttype() == libc::PACKET_OUTGOING);
-        (message.bytes, at, outgoing)
+        let bare = message.address.filter(|a| a.hatype() == ARPHRD_NONE);
+        let bare = bare.map(|a| u16::from_be(a.protocol()));
+        (message.bytes, at, outgoing, bare)
     };
     if len < VNET_HDR_LEN || len > buffer.len() {
         bail!("a packet of {len} bytes does not fit the capture");
     }
-    let (header, frame) = buffer[..len].split_at(VNET_HDR_LEN);
+    let (header, packet) = buffer[..len].split_at(VNET_HDR_LEN);
+    let mut frame = bare.map_or_else(Vec::new, ethernet_header);
+    frame.extend_from_slice(packet);
     Ok(Some(Packet {
         at,
         direction: if outgoing {
@@ -159,8 +165,13 @@ fn read(fd: &OwnedFd, buffer: &mut [u8]) -> Result<Option<Packet>> {
         },
         checksum_pending: header[0] & VNET_NEEDS_CSUM != 0,
         gso_size: u16::from_ne_bytes([header[4], header[5]]),
-        frame: frame.to_vec(),
+        frame,
     }))
+}
+
+/// An Ethernet header for a packet that had none, of its protocol.
+fn ethernet_header(protocol: u16) -> Vec<u8> {
+    [[0; 12].as_slice(), &protocol.to_be_bytes()].concat()
 }
 
 /// How many packets the kernel could not give to the socket.

@@ -22,7 +22,13 @@ use anyhow::{Context, Result, bail};
 pub use mapping::Mapping;
 pub use segment::Segment;
 
-use super::{ftp_nat, host::Host, net::Net, topology::ETH};
+use super::{
+    ftp_nat,
+    host::Host,
+    net::Net,
+    topology::ETH,
+    tunnel::{self, Tunnel},
+};
 
 /// A gateway and the segments round it.
 #[derive(Debug)]
@@ -65,6 +71,17 @@ impl Site {
         Ok(self)
     }
 
+    /// A segment inside whose switch is a bridge of the gateway's own, as a host
+    /// of containers has it. Its ports there are named `veth0`, `veth1`...
+    pub fn bridge(mut self, name: &'static str, addresses: &[&str]) -> Result<Self> {
+        let segment = Segment::on(&self.gateway, name, true)?;
+        for address in addresses {
+            self.gateway.address(name, address)?;
+        }
+        self.segments.push(segment);
+        Ok(self)
+    }
+
     /// A host on a segment: interface `eth0`, default routes by the gateway.
     ///
     /// A host outside has them too, so that a packet to a private address
@@ -93,6 +110,27 @@ impl Site {
         found
             .with_context(|| format!("no segment {segment}"))?
             .plug(host, interface, addresses)
+    }
+
+    /// A host at the other end of a tunnel: `eth0` there, with its default
+    /// routes, `interface` at the gateway. `change` is done to what it sends.
+    /// The gateway's interface is to be named to the helper by the caller.
+    pub fn tunnelled(
+        &self,
+        name: &str,
+        interface: &str,
+        gateway: &[&str],
+        own: &[&str],
+        change: tunnel::Change,
+    ) -> Result<(Host, Tunnel)> {
+        let host = self.net.host(name)?;
+        let tunnel = Tunnel::join(&host, ETH, &self.gateway, interface, change)?;
+        for (own, gateway) in own.iter().zip(gateway) {
+            host.address(ETH, own)?;
+            self.gateway.address(interface, gateway)?;
+            host.default_route(ip_of(gateway)?)?;
+        }
+        Ok((host, tunnel))
     }
 
     /// The gateway's first address of a family on a segment.

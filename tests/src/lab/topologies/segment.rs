@@ -1,4 +1,5 @@
-//! A network that several hosts are on: a bridge in a namespace of its own.
+//! A network that several hosts are on: a bridge in a namespace of its own, or
+//! on the gateway itself.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -6,6 +7,7 @@ use anyhow::Result;
 
 use crate::lab::{host::Host, link, net::Net};
 
+/// The bridge of a switch.
 const BRIDGE: &str = "bridge";
 
 /// A switch with the hosts that are plugged into it.
@@ -14,28 +16,39 @@ pub struct Segment {
     name: &'static str,
     inside: bool,
     switch: Host,
+    bridge: &'static str,
     ports: AtomicU32,
 }
 
 impl Segment {
     pub(super) fn new(net: &Net, name: &'static str, inside: bool) -> Result<Self> {
         let switch = net.host(&format!("switch-{name}"))?;
+        Self::of(switch, BRIDGE, name, inside)
+    }
+
+    /// A segment whose switch is the gateway: its interface there is the bridge.
+    pub(super) fn on(gateway: &Host, name: &'static str, inside: bool) -> Result<Self> {
+        Self::of(gateway.clone(), name, name, inside)
+    }
+
+    fn of(switch: Host, bridge: &'static str, name: &'static str, inside: bool) -> Result<Self> {
         // No snooping: it floods only after a query, and nobody here queries.
         switch.run(&[
             "ip",
             "link",
             "add",
-            BRIDGE,
+            bridge,
             "type",
             "bridge",
             "mcast_snooping",
             "0",
         ])?;
-        switch.run(&["ip", "link", "set", BRIDGE, "up"])?;
+        switch.run(&["ip", "link", "set", bridge, "up"])?;
         Ok(Self {
             name,
             inside,
             switch,
+            bridge,
             ports: AtomicU32::new(0),
         })
     }
@@ -52,10 +65,18 @@ impl Segment {
 
     /// Plugs an interface of a host in.
     pub fn plug(&self, host: &Host, interface: &str, addresses: &[&str]) -> Result<()> {
-        let port = format!("port{}", self.ports.fetch_add(1, Ordering::Relaxed));
+        let n = self.ports.fetch_add(1, Ordering::Relaxed);
+        let port = format!(
+            "{}{n}",
+            if self.bridge == BRIDGE {
+                "port"
+            } else {
+                "veth"
+            }
+        );
         link::join(host, interface, &self.switch, &port)?;
         self.switch
-            .run(&["ip", "link", "set", &port, "master", BRIDGE])?;
+            .run(&["ip", "link", "set", &port, "master", self.bridge])?;
         for address in addresses {
             host.address(interface, address)?;
         }

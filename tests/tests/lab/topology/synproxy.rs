@@ -12,6 +12,8 @@ use ftp_nat_tests::lab::{
 use super::exchange::{Exchange, Probes};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 10, 0, 5);
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 10, 0, 254);
+const PUBLIC: Ipv4Addr = Ipv4Addr::new(61, 144, 1, 2);
 
 /// As nft(8) has it, before the forward chain.
 const SYNPROXY: &str = "
@@ -29,7 +31,7 @@ table inet proxy {
 /// ```text
 ///  10.10.0.5 --- 10.10.0.254 (lan) (wan) 61.144.1.2 --- 61.144.1.200
 /// ```
-fn site() -> Result<(Site, Host, Host)> {
+fn site(proxy: &str) -> Result<(Site, Host, Host)> {
     let site = Site::new()?
         .lan("lan", &["10.10.0.254/24"])?
         .wan("wan", &["61.144.1.2/24"])?;
@@ -39,7 +41,7 @@ fn site() -> Result<(Site, Host, Host)> {
     // What doesn't begin with a SYN is invalid, or the proxy never meets it.
     site.gateway
         .sysctl("net.netfilter.nf_conntrack_tcp_loose", "0")?;
-    site.gateway.nft(SYNPROXY)?;
+    site.gateway.nft(proxy)?;
     Ok((site, client, server))
 }
 
@@ -58,7 +60,7 @@ fn cookies(gateway: &Host) -> Result<u64> {
 }
 
 fn proxied(mode: Mode, hidden: bool) -> Result<()> {
-    let (site, client, server) = site()?;
+    let (site, client, server) = site(SYNPROXY)?;
     if hidden {
         source_nat(&site.gateway, "oifname lan snat ip to 10.10.0.254")?;
     }
@@ -83,4 +85,51 @@ fn pasv() -> Result<()> {
 #[test]
 fn port_of_a_hidden_client() -> Result<()> {
     proxied(Mode::Port, true)
+}
+
+/// The client dials the gateway. Its SYN isn't tracked, so no DNAT rule meets it:
+/// the proxy answers it in the input chain, and dials by the gateway's output
+/// chains, so that the DNAT rule has to be there.
+const BEHIND_DNAT: &str = "
+table inet proxy {
+    chain untracked {
+        type filter hook prerouting priority raw;
+        iifname wan tcp dport 21 tcp flags syn notrack
+    }
+    chain proxied {
+        type filter hook input priority -10;
+        iifname wan tcp dport 21 ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm
+    }
+    chain output {
+        type nat hook output priority -100;
+        ip daddr 61.144.1.2 tcp dport 21 dnat ip to 10.10.0.5
+    }
+}";
+
+fn behind_dnat(mode: Mode, hidden: bool) -> Result<()> {
+    let (site, client, server) = site(BEHIND_DNAT)?;
+    if hidden {
+        source_nat(&site.gateway, "oifname lan snat ip to 10.10.0.254")?;
+    }
+    let ftp_nat = site.ftp_nat().start()?;
+    let exchange = Exchange::new(&site, &ftp_nat, &client, &server, SERVER)
+        .dialled_at(PUBLIC, 21)
+        .mode(mode)
+        .probes(Probes::PublicAddress);
+    let seen = exchange.run()?;
+    ensure!(seen.server_seen == PUBLIC, "the client saw {seen:?}");
+    ensure!((seen.client_seen == GATEWAY) == hidden, "{seen:?}");
+    ensure!(ftp_nat.counter("sessions_learned")? == 6);
+    ensure!(cookies(&site.gateway)? >= 6);
+    Ok(())
+}
+
+#[test]
+fn pasv_behind_dnat() -> Result<()> {
+    behind_dnat(Mode::Pasv, false)
+}
+
+#[test]
+fn port_of_a_hidden_client_behind_dnat() -> Result<()> {
+    behind_dnat(Mode::Port, true)
 }
