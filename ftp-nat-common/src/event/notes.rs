@@ -32,6 +32,44 @@ pub struct Note {
 const _: () = assert!(size_of::<Note>() == 28);
 
 impl Note {
+    /// As numbers, which a function takes in registers.
+    #[inline(always)]
+    pub const fn pack(self) -> [u64; 4] {
+        let [a, b, c, d] = self.said.0;
+        [
+            self.what as u64
+                | (self.role as u64) << 8
+                | (self.form as u64) << 16
+                | (self.request as u64) << 24
+                | (self.number as u64) << 32
+                | (self.said_port as u64) << 48,
+            self.told_port as u64,
+            a as u64 | (b as u64) << 32,
+            c as u64 | (d as u64) << 32,
+        ]
+    }
+
+    /// From [`pack`](Self::pack)'s numbers.
+    #[inline(always)]
+    pub const fn unpack([head, told_port, low, high]: [u64; 4]) -> Self {
+        Self {
+            what: head as u8,
+            role: (head >> 8) as u8,
+            form: (head >> 16) as u8,
+            request: (head >> 24) as u8,
+            number: (head >> 32) as u16,
+            said_port: (head >> 48) as u16,
+            told_port: told_port as u16,
+            _pad: 0,
+            said: Addr([
+                low as u32,
+                (low >> 32) as u32,
+                high as u32,
+                (high >> 32) as u32,
+            ]),
+        }
+    }
+
     /// No note.
     pub const NONE: Self = Self::of(What::Requested, 0);
 

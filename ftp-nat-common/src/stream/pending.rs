@@ -55,6 +55,12 @@ impl Pending {
         self.len == 0
     }
 
+    /// Whether some may have to be withdrawn.
+    #[inline(always)]
+    pub const fn is_doomed(&self) -> bool {
+        self.doomed != 0
+    }
+
     /// The last one; its port is 0 if it was withdrawn.
     #[inline(always)]
     pub const fn last(&self) -> &Announced {

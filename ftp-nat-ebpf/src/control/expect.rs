@@ -71,14 +71,21 @@ pub struct Glue {
 }
 
 impl Glue {
-    /// Makes ready for a segment from the end `role`.
+    /// Nothing was asked for yet in a segment of the session.
+    #[inline(always)]
+    pub fn reset(&mut self, s: &Session) {
+        self.refused = 0;
+        self.notes.back_to(0);
+        self.flags_before = s.flags;
+    }
+
+    /// Makes ready for announcements of the end `role`, and for withdrawing some.
     #[inline(never)]
     pub fn begin(&mut self, s: &Session, role: usize) {
         let role = role & 1;
         let other = 1 - role;
         let settings = settings();
         self.settings = settings.flags;
-        self.refused = 0;
         self.timeout_ns = settings.expect_timeout_ns;
         self.port_first = u32::from(settings.port_first);
         self.port_last = u32::from(settings.port_last);
@@ -113,7 +120,7 @@ impl Glue {
     }
 
     /// Counts the announcer's expectations anew if it has as many as it may
-    /// have. Here, because the engine that asks for one is too deep in calls.
+    /// have.
     #[inline(always)]
     pub fn recount(&self, scratch: *mut Scratch) {
         // SAFETY: this CPU's own memory.
@@ -148,15 +155,14 @@ unsafe fn note(to: &mut SourceKey, from: *const Expectation) {
 
 /// The engine's surroundings during one call. The context pointer can't be kept
 /// in a map.
-pub struct Surroundings<'a> {
+pub struct Surroundings {
     pub skb: *mut __sk_buff,
-    pub glue: &'a mut Glue,
 }
 
-impl Environment for Surroundings<'_> {
+impl Environment for Surroundings {
     #[inline(always)]
     fn expect(&mut self, kind: Kind, near_port: u16, text_len: usize) -> Option<u16> {
-        let port = expect(self.skb, self.glue, kind as u32, near_port, text_len as u32);
+        let port = ftp_nat_expect(self.skb, kind as u32, u32::from(near_port), text_len as u32);
         u16::try_from(port).ok().filter(|port| *port != 0)
     }
 
@@ -178,7 +184,8 @@ impl Environment for Surroundings<'_> {
 
     #[inline(always)]
     fn note(&mut self, note: Note) {
-        self.glue.notes.add(note);
+        let [head, told_port, low, high] = note.pack();
+        ftp_nat_note(head, told_port, low, high);
     }
 
     #[inline(always)]
@@ -210,8 +217,12 @@ pub extern "C" fn ftp_nat_release(skb: *mut __sk_buff, session: *mut Session) ->
             &raw mut (*scratch).edits,
         )
     };
+    if run.announces() {
+        glue.begin(session, now.role as usize);
+        glue.recount(scratch);
+    }
     let edits = now.edits(edits);
-    ingress::release(run, session, edits, &mut Surroundings { skb, glue });
+    ingress::release(run, session, edits, &mut Surroundings { skb });
     0
 }
 
@@ -235,19 +246,39 @@ pub unsafe extern "C" fn ftp_nat_feed(line: *mut Line, role: u32, byte: u32) -> 
 #[inline(never)]
 pub extern "C" fn ftp_nat_line_end(session: *mut Session, role: u32) -> u32 {
     // SAFETY: the callers' pointer, or null.
-    let (Some(scratch), Some(session)) = (scratch(), unsafe { session.as_mut() }) else {
+    let Some(session) = (unsafe { session.as_mut() }) else {
         return 0;
     };
-    // SAFETY: this CPU's own memory.
-    let glue = unsafe { &mut (*scratch).glue };
     let skb = core::ptr::null_mut();
-    dialogue::line_ended(session, role as usize, &mut Surroundings { skb, glue });
+    dialogue::line_ended(session, role as usize, &mut Surroundings { skb });
     0
 }
 
-/// Makes an expectation; returns the port to announce, 0 where there is none.
+/// Adds to the notes of the segment. A global function likewise.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn expect(skb: *mut __sk_buff, glue: &mut Glue, kind: u32, near_port: u16, text_len: u32) -> u32 {
+pub extern "C" fn ftp_nat_note(head: u64, told_port: u64, low: u64, high: u64) -> u32 {
+    let Some(scratch) = scratch() else { return 0 };
+    // SAFETY: this CPU's own memory.
+    let notes = unsafe { &mut (*scratch).glue.notes };
+    notes.add(Note::unpack([head, told_port, low, high]));
+    0
+}
+
+/// Makes an expectation; returns the port to announce, 0 where there is none. A
+/// global function likewise.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn ftp_nat_expect(
+    skb: *mut __sk_buff,
+    kind: u32,
+    near_port: u32,
+    text_len: u32,
+) -> u32 {
+    let Some(scratch) = scratch() else { return 0 };
+    // SAFETY: this CPU's own memory.
+    let glue = unsafe { &mut (*scratch).glue };
+    let near_port = near_port as u16;
     glue.template.kind = kind as u8;
     glue.template.near_port = Port::new(near_port);
     if glue.settings & SETTING_DRAINING != 0 {

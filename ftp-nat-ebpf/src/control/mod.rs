@@ -235,7 +235,10 @@ pub fn wipe(packet: Packet) {
     const NOWHERE: u32 = u32::MAX;
     // SAFETY: the lengths are those of the buffers, or less.
     unsafe {
-        bpf_skb_load_bytes(packet.skb.cast(), NOWHERE, chunk.cast(), CHUNK as u32);
+        // What was read, in its longest chunk; of no payload nothing was.
+        let len = packet.payload_len().min(CHUNK as u32);
+        let len = bounded_from_one(len.max(1), CHUNK as u32 - 1);
+        bpf_skb_load_bytes(packet.skb.cast(), NOWHERE, chunk.cast(), len);
         let len = packet.payload_len() + TEXT_MAX as u32;
         let len = bounded_from_one(len.min(OUTPUT_MAX as u32), OUTPUT_MAX as u32 - 1);
         bpf_skb_load_bytes(

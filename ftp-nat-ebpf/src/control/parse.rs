@@ -197,15 +197,9 @@ extern "C" fn byte(_index: u32, work: *mut c_void) -> i64 {
     // SAFETY: this CPU's own memory.
     let b = unsafe { (*w.scratch).chunk[at as usize & (CHUNK - 1)] };
     // SAFETY: this CPU's own memory and a locked session.
-    let (glue, s, edits) = unsafe {
-        (
-            &mut (*w.scratch).glue,
-            &mut *w.session,
-            &raw mut (*w.scratch).edits,
-        )
-    };
+    let (s, edits) = unsafe { (&mut *w.session, &raw mut (*w.scratch).edits) };
     let edits = now.edits(edits);
-    let mut surroundings = Surroundings { skb: w.skb, glue };
+    let mut surroundings = Surroundings { skb: w.skb };
     match step(run, s, now.role as usize, edits, b, &mut surroundings) {
         Progress::More => 0,
         Progress::WantEdits => {

@@ -79,13 +79,12 @@ fn prepare(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u
     let s = unsafe { &mut *session };
     count(Counter::ControlSegments);
     // SAFETY: this CPU's own memory.
-    unsafe {
-        (*scratch).glue.notes.back_to(0);
-        (*scratch).glue.flags_before = s.flags;
-    }
+    unsafe { (*scratch).glue.reset(s) };
     s.last_ns = learn::now();
     follow_state(&packet, s, role);
-    follow_interfaces(s);
+    if s.ifindex[role] != packet.ifindex() {
+        follow_interfaces(s);
+    }
     let segment = Segment {
         seq: Seq(packet.seq),
         len: packet.payload_len(),
@@ -105,10 +104,6 @@ fn prepare(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u
         event::ftp_nat_tell(session);
         return false;
     }
-    // SAFETY: this CPU's own memory.
-    let glue = unsafe { &mut (*scratch).glue };
-    glue.begin(s, role);
-    glue.recount(scratch);
     true
 }
 
@@ -120,8 +115,10 @@ fn conclude(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: 
     let s = unsafe { &mut *session };
     // SAFETY: this CPU's own memory.
     let glue = unsafe { &mut (*scratch).glue };
-    let skb = packet.skb;
-    s.pending.sweep(&mut Surroundings { skb, glue });
+    if s.pending.is_doomed() {
+        glue.begin(s, role);
+        s.pending.sweep(&mut Surroundings { skb: packet.skb });
+    }
     glue.end(s);
     if glue.refused == Counter::RefusedTableFull as u32 + 1 {
         // Too late for this announcement; the next one finds room.
@@ -213,16 +210,22 @@ fn withdraw_at_end(scratch: *mut Scratch, s: &mut Session) {
     glue.begin(s, 0);
     let skb = core::ptr::null_mut();
     s.pending.doom();
-    s.pending.sweep(&mut Surroundings { skb, glue });
+    s.pending.sweep(&mut Surroundings { skb });
 }
 
 /// Payload bytes that fit into a packet to the far host.
 #[inline(never)]
-fn capacity(packet: Packet, s: &Session, role: usize) -> u32 {
+fn capacity(packet: Packet, s: &mut Session, role: usize) -> u32 {
+    let other = 1 - (role & 1);
     let mut mtu = 0u32;
-    let ifindex = s.ifindex[1 - (role & 1)];
     // SAFETY: the helper writes the interface's MTU; on failure it stays 0.
-    unsafe { bpf_check_mtu(packet.skb.cast(), ifindex, &raw mut mtu, 0, 0) };
+    unsafe { bpf_check_mtu(packet.skb.cast(), s.ifindex[other], &raw mut mtu, 0, 0) };
+    if mtu == 0 {
+        // Gone, and perhaps made anew under another number.
+        follow_interfaces(s);
+        // SAFETY: as above.
+        unsafe { bpf_check_mtu(packet.skb.cast(), s.ifindex[other], &raw mut mtu, 0, 0) };
+    }
     let headers = packet.payload - packet.l3;
     let room = mtu.saturating_sub(headers);
     // Where the interface is gone, and where near sends more than fits: the

@@ -1,6 +1,6 @@
 //! The state of one segment's way through the engine.
 
-use crate::{line::text::Text, seq::Seq};
+use crate::{line::text::Text, seq::Seq, translation::Kind};
 
 /// The most payload bytes a rebuilt segment can have.
 pub const OUTPUT_MAX: usize = 16_384;
@@ -103,6 +103,12 @@ impl Run {
     #[inline(always)]
     pub(super) fn has_room(&self, len: u32) -> bool {
         self.flags & RUN_NO_HOLD != 0 || self.out_len + len <= self.capacity
+    }
+
+    /// Whether what is to be released completes an announcement.
+    #[inline(always)]
+    pub const fn announces(&self) -> bool {
+        self.kind != Kind::None as u8
     }
 
     /// Whether a part of the segment is left to TCP, because it did not fit.
