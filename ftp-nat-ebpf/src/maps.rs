@@ -107,6 +107,8 @@ pub struct Scratch {
     pub glue: Glue,
     /// A program called another one to go on with the current packet.
     pub resumed: u32,
+    /// The sum of the current packet's payload, where it was taken.
+    pub payload_sum: u64,
     /// A way through a table.
     pub walk: Walk,
     /// The way out of the current packet.

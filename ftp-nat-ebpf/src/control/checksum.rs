@@ -4,9 +4,9 @@
 use aya_ebpf::helpers::{bpf_csum_diff, bpf_skb_load_bytes};
 use ftp_nat_common::csum;
 
-use super::edit::sum_packet;
+use super::edit::{UNKNOWN, sum_packet};
 use crate::{
-    maps::scratch,
+    maps::{Scratch, scratch},
     packet::{Packet, bounded_from_one},
     sums::pseudo_sum,
 };
@@ -17,12 +17,17 @@ use crate::{
 /// judge.
 #[inline(never)]
 pub fn is_right(packet: Packet) -> bool {
+    let Some(scratch) = scratch() else {
+        return false;
+    };
+    // SAFETY: this CPU's own memory.
+    unsafe { (*scratch).payload_sum = UNKNOWN };
     let seed = pseudo_sum(&packet);
     // Of a merged packet the kernel has checked the parts.
     if packet.payload_len() == 0 || packet.gso_size() != 0 || csum::fold(seed) == packet.check {
         return true;
     }
-    match sum(&packet) {
+    match sum(&packet, scratch) {
         Some(sum) => csum::fold(csum::add(sum, seed)) == 0xffff,
         None => false,
     }
@@ -30,8 +35,7 @@ pub fn is_right(packet: Packet) -> bool {
 
 /// The sum of TCP header and payload.
 #[inline(always)]
-fn sum(packet: &Packet) -> Option<u32> {
-    let scratch = scratch()?;
+fn sum(packet: &Packet, scratch: *mut Scratch) -> Option<u32> {
     let len = bounded_from_one(packet.payload - packet.l4, 63);
     // SAFETY: at most 64 bytes go into the header buffer, and whole words of
     // them are summed.
@@ -42,5 +46,8 @@ fn sum(packet: &Packet) -> Option<u32> {
         }
         bpf_csum_diff(core::ptr::null_mut(), 0, buffer.cast(), len & !3, 0) as u32
     };
-    Some(csum::add(header, sum_packet(packet, scratch)?))
+    let payload = sum_packet(packet, scratch)?;
+    // SAFETY: this CPU's own memory.
+    unsafe { (*scratch).payload_sum = u64::from(payload) };
+    Some(csum::add(header, payload))
 }

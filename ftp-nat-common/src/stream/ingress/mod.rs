@@ -1,6 +1,6 @@
 //! A segment from near: what is sent on in its place.
 //!
-//! [`begin`] looks at the header, [`step`] takes one byte or emits one, and
+//! [`begin`] looks at the header, [`step`] takes one byte or emits some, and
 //! [`finish`] tells what the segment has become. The steps are small so that
 //! the kernel's verifier can look at each of them alone.
 //!

@@ -1,4 +1,4 @@
-//! One step: a byte is taken or emitted.
+//! One step: a byte is taken, or some are emitted.
 
 use super::{
     Progress, Run,
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Takes the input byte at `run.pos` (ignored at the end), or emits a byte.
+/// Takes the input byte at `run.pos` (ignored at the end), or emits some.
 #[inline(always)]
 pub fn step(
     run: &mut Run,
@@ -26,15 +26,13 @@ pub fn step(
 ) -> Progress {
     let role = role & 1;
     if run.emit_pos < run.emit_len {
-        let at = run.emit_pos as usize & (TEXT_MAX - 1);
-        let b = match edits {
+        let text = match edits {
             Some(edits) if run.emit_slot != PLAIN => {
-                edits.slot[run.emit_slot as usize & (EDITS - 1)].text[at]
+                &edits.slot[run.emit_slot as usize & (EDITS - 1)].text
             }
-            _ => session.half[role].held[at],
+            _ => &session.half[role].held,
         };
-        run.put(b);
-        run.emit_pos += 1;
+        emit(run, text);
         return Progress::More;
     }
     if run.flags & (RUN_CUT | RUN_WOULD_HOLD) != 0 {
@@ -79,6 +77,23 @@ pub fn step(
         run.flags |= RUN_CUT;
     }
     Progress::More
+}
+
+/// Bytes that are emitted in one step.
+const EMITTED: u32 = 16;
+
+/// Emits the next bytes of a text.
+#[inline(never)]
+fn emit(run: &mut Run, text: &[u8; TEXT_MAX]) {
+    let mut n = 0;
+    while n < EMITTED {
+        if run.emit_pos >= run.emit_len {
+            break;
+        }
+        run.put(text[run.emit_pos as usize & (TEXT_MAX - 1)]);
+        run.emit_pos += 1;
+        n += 1;
+    }
 }
 
 /// Emits an edit that was met again, whole, as it was sent before.
