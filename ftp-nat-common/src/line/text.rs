@@ -66,18 +66,27 @@ impl Text {
         self.len += 1;
     }
 
+    /// A number of at most 65,535. There are no divisions, which take as long as
+    /// twenty multiplications.
     #[inline(never)]
     fn decimal(&mut self, n: u32) {
-        let mut started = false;
-        let mut unit = 10_000;
-        while unit > 0 {
-            let digit = (n / unit) % 10;
-            started |= digit > 0 || unit == 1;
-            if started {
-                self.byte(b'0' + digit as u8);
-            }
-            unit /= 10;
+        let tenth = |n: u32| (n * 52_429) >> 19;
+        let (tens, hundreds) = (tenth(n), tenth(tenth(n)));
+        let (thousands, last) = (tenth(hundreds), tenth(tenth(hundreds)));
+        let digit = |n: u32| b'0' + (n - tenth(n) * 10) as u8;
+        if last > 0 {
+            self.byte(digit(last));
         }
+        if thousands > 0 {
+            self.byte(digit(thousands));
+        }
+        if hundreds > 0 {
+            self.byte(digit(hundreds));
+        }
+        if tens > 0 {
+            self.byte(digit(tens));
+        }
+        self.byte(digit(n));
     }
 
     #[inline(always)]
@@ -354,6 +363,16 @@ mod tests {
                 panic!("{text}")
             };
             assert_eq!(render(Kind::Eprt, ip, 1024, b'|'), format!("{ip}|1024"));
+        }
+    }
+
+    #[test]
+    fn every_number_is_written_as_the_standard_library_writes_it() {
+        for n in 0..=65_535 {
+            let mut text = Text::default();
+            text.decimal(n);
+            let written = String::from_utf8_lossy(&text.bytes[..text.len as usize]);
+            assert_eq!(written, format!("{n}"));
         }
     }
 

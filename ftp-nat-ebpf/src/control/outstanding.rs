@@ -3,7 +3,7 @@
 use ftp_nat_common::{
     session::{EditsKey, Session},
     stream::{
-        Edits,
+        self as ring, Edits, Half,
         ingress::{RUN_NO_EDITS, Run},
     },
 };
@@ -12,6 +12,7 @@ use super::parse::{Progressing, Work};
 use crate::{
     maps::{CREATE, EDITS, Scratch},
     memory,
+    packet::bounded,
 };
 
 #[inline(always)]
@@ -42,6 +43,24 @@ pub fn release(session: &Session, role: usize) {
     }
 }
 
+/// Copies those of a half's edits that are outstanding.
+///
+/// # Safety
+/// Both are live, and nobody else works on them.
+#[inline(never)]
+unsafe fn copy(half: &Half, to: *mut Edits, from: *const Edits) {
+    let mut n = 0;
+    while n < ring::EDITS as u32 {
+        if n >= u32::from(half.edits_len) {
+            break;
+        }
+        let slot = bounded(half.slot(n) as u32, ring::EDITS as u32 - 1) as usize;
+        // SAFETY: as the caller promises.
+        unsafe { memory::copy(&raw mut (*to).slot[slot], &raw const (*from).slot[slot]) };
+        n += 1;
+    }
+}
+
 /// Copies the outstanding edits into scratch memory: to the verifier they are
 /// then in one place, whether there were any or not.
 #[inline(never)]
@@ -54,7 +73,7 @@ pub fn take(scratch: *mut Scratch, s: &Session, role: usize) {
     now.refusals = s.refusals;
     if let Some(found) = of(s, role) {
         // SAFETY: the edits belong to the locked session.
-        unsafe { memory::copy(edits, found) };
+        unsafe { copy(&s.half[role & 1], edits, found) };
         now.have_edits = 1;
     }
 }
@@ -91,6 +110,6 @@ pub fn put_back(scratch: *mut Scratch, s: &Session) {
     } else if let Some(place) = EDITS.get_ptr_mut(key(s, role)) {
         // In place: replacing would ask for a new element, and might get none.
         // SAFETY: a live map value that belongs to the locked session.
-        unsafe { memory::copy(place, edits) };
+        unsafe { copy(half, place, edits) };
     }
 }

@@ -188,14 +188,12 @@ fn length_matters(session: &Session, role: usize, said: &Announcement) -> u32 {
 /// Whether the first `len` bytes are the same.
 #[inline(never)]
 fn same_bytes(a: &[u8; TEXT_MAX], b: &[u8; TEXT_MAX], len: u32) -> bool {
-    let mut differs = 0;
     let mut i = 0;
-    while i < TEXT_MAX {
-        // All ones where `i` is below `len`: no branch, both sides of which the
-        // verifier would follow.
-        let counts = (core::hint::black_box(i as u32).wrapping_sub(len) as i32 >> 31) as u8;
-        differs |= (a[i] ^ b[i]) & counts;
+    while i < TEXT_MAX && (i as u32) < len {
+        if a[i] != b[i] {
+            return false;
+        }
         i += 1;
     }
-    differs == 0
+    true
 }
