@@ -107,7 +107,7 @@ pub struct Session {
     pub half: [Half; 2],
 }
 
-const _: () = assert!(size_of::<Session>() == 744);
+const _: () = assert!(size_of::<Session>() == 736);
 
 /// Views are exact inverses and the handshake is complete: may open pinholes.
 /// All sessions that the kernel side makes are trusted from the start.

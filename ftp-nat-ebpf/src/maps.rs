@@ -206,11 +206,16 @@ pub fn setting(bit: u32) -> bool {
 
 /// The network that hosts behind the interface are in. It costs a look-up only
 /// where there are several.
-#[inline(never)]
+#[inline(always)]
 pub fn domain(ifindex: u32) -> Domain {
     if !has_domains() {
         return 0;
     }
+    own_domain(ifindex)
+}
+
+#[inline(never)]
+fn own_domain(ifindex: u32) -> Domain {
     // SAFETY: read at once.
     match unsafe { INTERFACES.get(ifindex) } {
         Some(interface) => interface.domain,

@@ -78,7 +78,9 @@ pub fn is_resumed() -> bool {
     // SAFETY: this CPU's own memory.
     unsafe {
         let resumed = (*scratch).resumed != 0;
-        (*scratch).resumed = 0;
+        if resumed {
+            (*scratch).resumed = 0;
+        }
         resumed
     }
 }

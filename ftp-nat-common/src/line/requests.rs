@@ -26,13 +26,8 @@ pub struct Requests {
     head: u32,
     /// Runs in the ring.
     len: u32,
-    /// The kind of the request that is being pushed: a number in memory is any
-    /// number to the verifier, which else went on once for each kind.
-    pushed: u32,
-    /// The kind that is looked for, likewise.
-    sought: u32,
 }
-const _: () = assert!(size_of::<Requests>() == 144);
+const _: () = assert!(size_of::<Requests>() == 136);
 
 impl Default for Requests {
     fn default() -> Self {
@@ -42,8 +37,6 @@ impl Default for Requests {
             sent: [0; 16],
             head: 0,
             len: 0,
-            pushed: 0,
-            sought: 0,
         }
     }
 }
@@ -59,13 +52,12 @@ impl Requests {
     /// which at worst withdraws an expectation too early.
     #[inline(always)]
     pub fn push(&mut self, request: Request) {
-        self.pushed = request as u32;
-        self.push_it();
+        self.push_kind(request as u32);
     }
 
     #[inline(never)]
-    fn push_it(&mut self) {
-        let kind = self.pushed as usize & KIND as usize;
+    fn push_kind(&mut self, kind: u32) {
+        let kind = kind as usize & KIND as usize;
         self.waiting[kind] = self.waiting[kind].wrapping_add(1);
         self.sent[kind] = self.sent[kind].wrapping_add(1);
         if self.len > 0 {
@@ -154,19 +146,18 @@ impl Requests {
     /// Forgets requests up to and including the first such one.
     #[inline(always)]
     fn pop_until(&mut self, request: Request) -> Request {
-        self.sought = request as u32;
-        self.skip();
+        self.skip_to(request as u32);
         self.pop();
         request
     }
 
     /// Forgets the runs before the first one of what is sought.
     #[inline(never)]
-    fn skip(&mut self) {
+    fn skip_to(&mut self, sought: u32) {
         let mut n = 0;
         while n < RUNS {
             let run = self.run[self.at(0)];
-            if self.len == 0 || u32::from(run & KIND) == self.sought {
+            if self.len == 0 || u32::from(run & KIND) == sought {
                 break;
             }
             self.forget_run();
