@@ -212,6 +212,12 @@ impl Line {
         self.state & ARMED != 0
     }
 
+    /// Whether nothing matters up to the end of the line, or to a Telnet sequence.
+    #[inline(always)]
+    pub const fn is_skipping(&self) -> bool {
+        self.state == state::SKIP && self.telnet == telnet::DATA
+    }
+
     /// Whether the next byte begins a line.
     #[inline(always)]
     pub const fn at_start(&self) -> bool {

@@ -293,3 +293,14 @@ fn requests_are_told_from_lines() {
     assert_eq!(request("PORTABLE 1\r\n"), Request::Other);
     assert_eq!(request("LPRT 4,4,1,2,3,4,2,5,6\r\n"), Request::LongPort);
 }
+
+#[test]
+fn every_port_is_written_as_the_standard_library_writes_it() {
+    for port in 0..=u16::MAX {
+        let mut text = text::Text::default();
+        text.begin(Kind::Epsv, &Addr::UNSPECIFIED, b'|');
+        text.port(Kind::Epsv, port);
+        let written = String::from_utf8_lossy(&text.bytes[..text.len as usize]);
+        assert_eq!(written, std::format!("{port}"));
+    }
+}

@@ -13,7 +13,10 @@ use ftp_nat_common::{
     stream::{
         EDITS, Edits, Environment, Half, TELNET_MAX,
         egress::{Acked, acknowledge, sack_block},
-        ingress::{Begun, Outcome, Progress, RUN_NO_EDITS, Run, Segment, begin, finish, step},
+        ingress::{
+            Begun, Outcome, Progress, RUN_NO_EDITS, Run, Segment, begin, finish, may_skim, skim,
+            step,
+        },
     },
     tcp::flag,
     translation::Kind,
@@ -194,6 +197,12 @@ impl Gateway {
         let role = self.setting.role;
         let mut steps = 0;
         loop {
+            // As the kernel side does, but not always.
+            if steps % 3 != 0 && may_skim(&self.run, &self.session, role) {
+                let from = self.run.pos;
+                let input = |n: u32| data.get((from + n) as usize).copied();
+                skim(&mut self.run, &mut self.session, role, input);
+            }
             let byte = data.get(self.run.pos as usize).copied().unwrap_or(0xee);
             let in_nxt = self.session.half[role].in_nxt;
             let at = self.offset(in_nxt);

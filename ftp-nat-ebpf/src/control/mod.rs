@@ -9,6 +9,7 @@
 //! | [`checksum`] | what arrives broken is not believed |
 //! | [`edit`] | rebuilding a packet |
 //! | [`ack`] | an acknowledgement to the near host, at egress |
+//! | [`surroundings`] | what the engine asks for, and parts of it |
 //! | [`expect`] | making and withdrawing expectations |
 
 mod ack;
@@ -19,6 +20,7 @@ mod outstanding;
 mod parse;
 mod plan;
 mod segment;
+mod surroundings;
 
 use aya_ebpf::{
     bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC},

@@ -12,20 +12,22 @@ use ftp_nat_common::{
     session::Session,
     stream::{
         Edits,
-        ingress::{Begun, Outcome, Progress, RUN_WOULD_HOLD, Segment, begin, finish, step},
+        ingress::{
+            Begun, Outcome, Progress, RUN_WOULD_HOLD, Segment, begin, finish, may_skim, skim, step,
+        },
     },
     tcp::flag,
 };
 
 use super::{
-    expect::Surroundings,
     outstanding,
     plan::{PLAN_REBUILD, plan},
+    surroundings::Surroundings,
 };
 use crate::{
-    maps::{CHUNK, Scratch, count},
+    maps::{CHUNK, Scratch, count, scratch},
     memory,
-    packet::{Packet, bounded_from_one},
+    packet::{Packet, bounded, bounded_from_one},
 };
 
 /// What the callbacks of `bpf_loop` work on: the pointers, which can't be kept
@@ -194,6 +196,10 @@ extern "C" fn byte(_index: u32, work: *mut c_void) -> i64 {
     if run.pos < run.len && at >= CHUNK as u32 {
         return 1;
     }
+    // SAFETY: a locked session.
+    if unsafe { may_skim(run, &*w.session, now.role as usize) } && ftp_nat_skim(w.session) != 0 {
+        return 0;
+    }
     // SAFETY: this CPU's own memory.
     let b = unsafe { (*w.scratch).chunk[at as usize & (CHUNK - 1)] };
     // SAFETY: this CPU's own memory and a locked session.
@@ -211,6 +217,29 @@ extern "C" fn byte(_index: u32, work: *mut c_void) -> i64 {
             1
         }
     }
+}
+
+/// Takes bytes that can't matter; gives how many. A global function: the verifier
+/// looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn ftp_nat_skim(session: *mut Session) -> u32 {
+    // SAFETY: the callers' pointer, or null.
+    let (Some(scratch), Some(s)) = (scratch(), unsafe { session.as_mut() }) else {
+        return 0;
+    };
+    // SAFETY: this CPU's own memory.
+    let (run, now, chunk) =
+        unsafe { (&mut (*scratch).run, &(*scratch).progress, &(*scratch).chunk) };
+    let at = run.pos.wrapping_sub(now.base);
+    skim(run, s, now.role as usize, |n| {
+        let at = at.wrapping_add(n);
+        if at < CHUNK as u32 {
+            Some(chunk[bounded(at, CHUNK as u32 - 1) as usize])
+        } else {
+            None
+        }
+    })
 }
 
 /// The engine has seen what it was told to look at. `false`: there is no more.

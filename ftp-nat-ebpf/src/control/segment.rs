@@ -19,10 +19,9 @@ use ftp_nat_common::{
 };
 
 use super::{
-    REBUILT, edit,
-    expect::Surroundings,
-    outstanding, parse,
+    REBUILT, edit, outstanding, parse,
     plan::{PLAN_DROP, PLAN_REBUILD, PLAN_RENUMBER},
+    surroundings::Surroundings,
 };
 use crate::{
     data::encrypted,

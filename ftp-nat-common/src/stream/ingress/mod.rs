@@ -7,12 +7,14 @@
 //! | module | holds |
 //! |---|---|
 //! | `run` | the state of one segment's way through the engine |
+//! | `skim` | bytes that can't matter, taken together |
 //! | `step` | what is old is sent again, what is new is taken, the FIN |
 //! | `take` | a new byte: passed, held, or releasing what is held |
 //! | `release` | the held text, or the one that takes its place |
 
 mod release;
 mod run;
+mod skim;
 mod step;
 mod take;
 
@@ -20,6 +22,7 @@ use self::run::{RUN_CHANGED, RUN_CUT};
 pub use self::{
     release::release,
     run::{OUTPUT_MAX, RUN_NO_EDITS, RUN_NO_HOLD, RUN_WOULD_HOLD, Run},
+    skim::{SKIM, may_skim, skim},
     step::step,
 };
 use super::{

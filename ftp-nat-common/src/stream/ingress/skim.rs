@@ -1,0 +1,171 @@
+//! Bytes that can't matter, taken together: those of a line that is skipped up to
+//! its end, and those of a stream that isn't parsed.
+
+use super::{
+    Run,
+    run::{RUN_CUT, RUN_WOULD_HOLD},
+};
+use crate::{
+    session::Session,
+    stream::{HALF_LAST, dialogue::UNPARSED},
+};
+
+/// Bytes that are taken in one go at most.
+pub const SKIM: u32 = 16;
+
+/// Whether [`skim`] may take the next bytes. It changes nothing.
+#[inline(always)]
+pub fn may_skim(run: &Run, session: &Session, role: usize) -> bool {
+    let line = &session.line[role & 1];
+    let half = &session.half[role & 1];
+    (line.is_skipping() || session.flags & UNPARSED != 0)
+        && !line.in_tls()
+        && half.held_len == 0
+        && run.pos < run.len
+        && run.emit_pos >= run.emit_len
+        && run.flags & (RUN_CUT | RUN_WOULD_HOLD) == 0
+        && run.seq.plus(run.pos) == half.in_nxt
+        && run.has_room(SKIM)
+}
+
+/// Takes bytes as [`step`](super::step) would take each of them, up to one that
+/// may mean something, or to where there are no more in `input` or the segment.
+/// Gives how many.
+#[inline(always)]
+pub fn skim(
+    run: &mut Run,
+    session: &mut Session,
+    role: usize,
+    input: impl Fn(u32) -> Option<u8>,
+) -> u32 {
+    let is_parsed = session.flags & UNPARSED == 0;
+    let half = &mut session.half[role & 1];
+    let mut n = 0;
+    while n < SKIM {
+        if run.pos >= run.len {
+            break;
+        }
+        let Some(byte) = input(n) else { break };
+        // The line's end, and the first byte of a Telnet sequence.
+        if is_parsed && (byte == b'\n' || byte == 255) {
+            break;
+        }
+        run.put(byte);
+        run.pos += 1;
+        half.last = byte;
+        n += 1;
+    }
+    if n > 0 {
+        half.in_nxt = half.in_nxt.plus(n);
+        half.out_nxt = half.out_nxt.plus(n);
+        half.flags |= HALF_LAST;
+    }
+    n
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        addr::Port,
+        counter::Counter,
+        event::notes::Note,
+        line::Line,
+        seq::Seq,
+        session::{CLIENT, SESSION_ENCRYPTED, SESSION_NOT_FTP},
+        stream::{
+            Environment, Half,
+            ingress::{Begun, Progress, Segment, begin, step},
+        },
+        tcp::flag,
+        translation::Kind,
+    };
+    use std::{boxed::Box, vec::Vec};
+
+    struct Nothing;
+
+    impl Environment for Nothing {
+        fn expect(&mut self, _: Kind, _: u16, _: usize) -> Option<u16> {
+            None
+        }
+        fn withdraw(&mut self, _: usize, _: Port) {}
+        fn count(&mut self, _: Counter) {}
+        fn note(&mut self, _: Note) {}
+    }
+
+    /// What a client's segment becomes, and how many bytes were taken together.
+    fn sent(data: &[u8], flags: u32, held: u8, may: bool) -> (Vec<u8>, (Half, Line, u32), u32) {
+        let mut session = Session {
+            flags,
+            ..Session::default()
+        };
+        session.half[CLIENT] = Half::starting_at(Seq(900));
+        if flags & SESSION_ENCRYPTED != 0 {
+            session.line[CLIENT].enter_tls();
+        }
+        // Held bytes are those before the segment.
+        session.half[CLIENT].in_nxt = Seq(900).plus(u32::from(held));
+        session.half[CLIENT].held_len = held;
+        let segment = Segment {
+            seq: session.half[CLIENT].in_nxt,
+            len: data.len() as u32,
+            flags: flag::ACK,
+            capacity: 1460,
+        };
+        let mut run = Box::new(Run::new());
+        let begun = begin(&mut run, &mut session, CLIENT, None, &segment);
+        assert_eq!(begun, Begun::Parse);
+        let mut together = 0;
+        loop {
+            if may && may_skim(&run, &session, CLIENT) {
+                let from = run.pos as usize;
+                let input = |n: u32| data.get(from + n as usize).copied();
+                together += skim(&mut run, &mut session, CLIENT, input);
+            }
+            let byte = data.get(run.pos as usize).copied().unwrap_or(0xee);
+            let progress = step(&mut run, &mut session, CLIENT, None, byte, &mut Nothing);
+            match progress {
+                Progress::Done => break,
+                Progress::More => {}
+                Progress::WantEdits => run.flags |= super::super::RUN_NO_EDITS,
+            }
+        }
+        let out = run.out[..run.out_len as usize].to_vec();
+        let left = (session.half[CLIENT], session.line[CLIENT], session.flags);
+        (out, left, together)
+    }
+
+    #[test]
+    fn taken_together_is_as_taken_one_by_one() {
+        let lines: [&[u8]; 6] = [
+            b"RETR a file with a name of some length.bin\r\nNOOP\r\n",
+            b"NOOP and \xff\xfa\n in Telnet\xff\xf0 behind\r\nUSER x\r\n",
+            b"STOR half\xff\xff a byte of 255\r\nPWD\r\n",
+            b"SITE \xff",
+            b"\r\n\r\nUSER anonymous with blanks\r\n",
+            b"no command at all, and no line's end",
+        ];
+        for data in lines {
+            // Plain, not parsed, not parsed with bytes that are held, in TLS.
+            let settings = [
+                (0, 0),
+                (SESSION_NOT_FTP, 0),
+                (SESSION_NOT_FTP, 3),
+                (SESSION_ENCRYPTED, 0),
+            ];
+            for (flags, held) in settings {
+                let (one_by_one, session, none) = sent(data, flags, held, false);
+                assert_eq!(none, 0);
+                let (out, same, together) = sent(data, flags, held, true);
+                assert_eq!(
+                    (out, same),
+                    (one_by_one, session),
+                    "{data:?} {flags} {held}"
+                );
+                let may = held == 0 && flags != SESSION_ENCRYPTED;
+                assert!(may || together == 0, "{data:?} {flags} {held}");
+                assert!(!may || together > 0 || data.len() < 10, "{data:?} {flags}");
+            }
+        }
+    }
+}
