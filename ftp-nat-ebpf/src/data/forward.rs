@@ -100,7 +100,7 @@ impl Route {
 }
 
 /// Forwards a packet of `flow`.
-#[inline(never)]
+#[inline(always)]
 pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
     let packet = &packet;
     let Some(scratch) = scratch() else {
@@ -331,7 +331,7 @@ const ETHERNET: u32 = 14;
 
 /// Sends the packet out. To a device with an Ethernet header it goes by way of
 /// the stack's neighbours; one without has none.
-#[inline(never)]
+#[inline(always)]
 pub fn redirect(skb: *mut __sk_buff, route: &Route, ifindex: u32, bare: bool) -> i32 {
     // SAFETY: helper calls with numbers, and with a structure of the helper's.
     let verdict = unsafe {

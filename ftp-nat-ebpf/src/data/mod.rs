@@ -61,7 +61,7 @@ pub fn open(packet: Packet) -> i32 {
 
 /// A packet that isn't of a control connection, before NAT: forwarded if it is
 /// of a data connection.
-#[inline(never)]
+#[inline(always)]
 pub fn ingress(packet: Packet) -> i32 {
     let packet = &packet;
     let Some(flow) = FLOWS.get_ptr_mut(&packet.tuple) else {
