@@ -6,7 +6,8 @@ fn main() -> ExitCode {
     match ftp_nat::cli::run(std::env::args_os().collect()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ftp-nat: {}", ftp_nat::error::whole(error.as_ref()));
+            let text = format!("ftp-nat: {}", ftp_nat::error::whole(error.as_ref()));
+            ftp_nat::service::logger::fatal(&text);
             ExitCode::FAILURE
         }
     }

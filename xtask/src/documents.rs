@@ -21,7 +21,7 @@ fn sources(place: &str) -> Option<&'static str> {
         "model" => "ftp-nat-common/tests/stream_model",
         "packet" => "tests/tests/packet",
         "lab" => "tests/tests/lab",
-        "sweep" => "ftp-nat/src/daemon/sweep.rs",
+        "sweep" => "ftp-nat/src/daemon/sweep",
         _ => return None,
     })
 }

@@ -97,6 +97,15 @@ impl Logger {
     }
 }
 
+/// Says on stderr why the process ends; to the journal as an error.
+pub fn fatal(text: &str) {
+    if is_journal() {
+        text.lines().for_each(|line| eprintln!("<3>{line}"));
+    } else {
+        eprintln!("{text}");
+    }
+}
+
 /// Whether stderr goes to the journal.
 fn is_journal() -> bool {
     let Some(stream) = std::env::var_os("JOURNAL_STREAM") else {

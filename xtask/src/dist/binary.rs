@@ -1,6 +1,7 @@
 //! The static binary.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -40,6 +41,16 @@ pub fn build() -> Result<PathBuf> {
     Ok(file)
 }
 
+/// The same program as another file, as a newer version would be: bytes behind
+/// the end of an ELF file are nobody's.
+pub fn another(file: &Path) -> Result<PathBuf> {
+    let mut bytes = fs::read(file).with_context(|| format!("no {}", file.display()))?;
+    bytes.extend_from_slice(b"\nnext\n");
+    let next = file.with_file_name("ftp-nat-next");
+    fs::write(&next, bytes).with_context(|| format!("can't write {}", next.display()))?;
+    Ok(next)
+}
+
 /// Adds the target where rustup can.
 fn has_musl() -> bool {
     let Some(rustup) = find_program("rustup") else {
@@ -51,7 +62,7 @@ fn has_musl() -> bool {
 
 /// That the program needs nothing of the machine it runs on.
 fn check(file: &Path) -> Result<()> {
-    let bytes = std::fs::read(file).with_context(|| format!("no {}", file.display()))?;
+    let bytes = fs::read(file).with_context(|| format!("no {}", file.display()))?;
     match interpreter(&bytes) {
         Some(false) => Ok(()),
         Some(true) => bail!("{} is not static", file.display()),

@@ -1,39 +1,17 @@
-# Run by verify.rs: bash -c SCRIPT verify OLD.deb NEW.deb ARCHIVE, in a mount, a
-# network and a PID namespace of its own, which take everything with them.
-# Speaks as Rust's test runner does.
-set -u
+# Run by mod.rs: bash -c SCRIPT verify OLD.deb NEW.deb ARCHIVE, in a mount, a
+# network and a PID namespace of its own, which take everything with them. What
+# machine.sh has is before it.
 old=$1 new=$2 archive=$3
-passed=0 failed=0
 
-# check NAME COMMAND...: a test that is passed if the command succeeds.
-check() {
-    local name=$1 said
-    shift
-    if said=$("$@" 2>&1); then
-        echo "test dist::$name ... ok"
-        passed=$((passed + 1))
-    else
-        echo "test dist::$name ... FAILED"
-        echo "$said" | tail -n 20 | sed 's/^/    /'
-        failed=$((failed + 1))
-    fi
-}
-
-# The machine: the host's files, and what is written goes to memory.
 place=$(mktemp -d) || exit 1
 trap 'umount -R "$place" 2>/dev/null; rmdir "$place" 2>/dev/null' EXIT
-mount --make-rprivate / &&
-    mount -t tmpfs none "$place" &&
-    mkdir "$place"/{upper,work,root} &&
-    mount -t overlay overlay \
-        -o "lowerdir=/,upperdir=$place/upper,workdir=$place/work" "$place/root" || exit 1
+machine "$place"
 root=$place/root
 mount -t proc proc "$root/proc" &&
     mount -t sysfs sys "$root/sys" &&
     mount -t bpf bpf "$root/sys/fs/bpf" &&
     mount --rbind /dev "$root/dev" &&
     mount -t tmpfs run "$root/run" || exit 1
-rm -rf "$root"/etc/ftp-nat "$root"/usr/sbin/ftp-nat "$root"/usr/local/sbin/ftp-nat
 cp "$old" "$root/tmp/old.deb"
 cp "$new" "$root/tmp/new.deb"
 path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -48,16 +26,7 @@ done
 asked() { grep -q -- "$1" "$root/run/asked"; }
 not_asked() { ! asked "$1"; }
 
-# A gateway, as far as its own interfaces go.
-ip link set lo up
-for name in wan lan; do
-    ip link add "$name" type veth peer name "far-$name"
-    ip link set "$name" up
-    ip link set "far-$name" up
-done
-ip address add 192.0.2.1/24 dev wan
-ip address add 10.10.0.254/24 dev lan
-echo 1 > "$root/proc/sys/net/ipv4/ip_forward"
+gateway
 
 dpkg_does() {
     in_root DEBIAN_FRONTEND=noninteractive dpkg --force-confold "$@" > "$place/dpkg.log" 2>&1 || {
@@ -160,7 +129,4 @@ mkdir -p "$root/etc/ftp-nat" && echo 'wan = ["wan"]' > "$root/etc/ftp-nat/config
 check installing_it_again dpkg_does -i /tmp/old.deb
 check a_configured_one_is_started asked 'enable --now ftp-nat.service'
 
-result=ok
-[ "$failed" = 0 ] || result=FAILED
-echo "test result: $result. $passed passed; $failed failed; 0 ignored; 0 measured; 0 filtered out"
-[ "$failed" = 0 ]
+the_end
