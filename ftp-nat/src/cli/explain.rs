@@ -128,7 +128,10 @@ impl Surroundings {
                 .map(|(_, entry)| name(entry))
                 .collect()
         };
+        let declared = maps.settings.get(&0)?;
+        let declared = declared.map(|s| (s.encrypted_first, s.encrypted_last));
         Ok(Self {
+            encrypted: declared.filter(|(first, _)| *first != 0),
             ports: crate::ports::watched(maps)?.iter().collect(),
             wan: side(false),
             lan: side(true),

@@ -147,8 +147,7 @@ pub enum Happening {
     DataOpened {
         /// Who announced it.
         announced_by: By,
-        /// In which form; none where nothing was announced: the default data port, or
-        /// a range for encrypted sessions.
+        /// In which form, or without one: on the default data port, or within TLS.
         form: Option<Form>,
         /// Who connects.
         from: SocketAddr,
@@ -163,8 +162,7 @@ pub enum Happening {
     DataRefused {
         /// Who announced it.
         announced_by: By,
-        /// In which form; none where nothing was announced: the default data port, or
-        /// a range for encrypted sessions.
+        /// In which form, or without one: on the default data port, or within TLS.
         form: Option<Form>,
         /// Who tried.
         from: SocketAddr,
@@ -179,8 +177,7 @@ pub enum Happening {
     DataEnded {
         /// Who announced it.
         announced_by: By,
-        /// In which form; none where nothing was announced: the default data port, or
-        /// a range for encrypted sessions.
+        /// In which form, or without one: on the default data port, or within TLS.
         form: Option<Form>,
         /// The announcer's own end.
         announcer: SocketAddr,

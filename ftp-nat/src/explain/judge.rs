@@ -14,7 +14,7 @@ use super::{
 use crate::{
     events::{
         Happening,
-        words::{By, End, Mode, Reason, Request},
+        words::{By, End, Form, Mode, Reason, Request},
     },
     history::{Found, Record},
 };
@@ -28,6 +28,9 @@ pub struct Surroundings {
     pub wan: Vec<String>,
     /// The inside interfaces.
     pub lan: Vec<String>,
+    /// The ports that clients of encrypted sessions may reach at their servers, first
+    /// and last.
+    pub encrypted: Option<(u16, u16)>,
     /// Servers that the client in question talks to by ports that aren't watched.
     pub elsewhere: Vec<SocketAddr>,
 }
@@ -39,7 +42,7 @@ const PATIENCE_SECS: i64 = 5;
 #[must_use]
 pub fn session(record: &Record, now: Timestamp, around: &Surroundings) -> Vec<Verdict> {
     let attempts = attempts::of(record);
-    let mut verdicts = of_dialogue(record, &attempts);
+    let mut verdicts = of_dialogue(record, &attempts, around);
     for attempt in &attempts {
         verdicts.push(of_attempt(attempt, record, now, around));
     }
@@ -72,9 +75,9 @@ fn sum_up(verdicts: Vec<Verdict>) -> Vec<Verdict> {
 }
 
 /// What is said without an announcement.
-fn of_dialogue(record: &Record, attempts: &[Attempt]) -> Vec<Verdict> {
+fn of_dialogue(record: &Record, attempts: &[Attempt], around: &Surroundings) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
-    let (mut encrypted, mut logged_in, mut asked) = (false, true, false);
+    let (mut encrypted, mut logged_in) = (false, true);
     for entry in &record.entries {
         match &entry.what {
             Happening::ModeChanged { mode: Mode::NotFtp } => {
@@ -82,12 +85,6 @@ fn of_dialogue(record: &Record, attempts: &[Attempt]) -> Vec<Verdict> {
             }
             Happening::ModeChanged { mode: Mode::Tls } => encrypted = true,
             Happening::ModeChanged { mode: Mode::Plain } => encrypted = false,
-            Happening::Requested {
-                request: Request::Transfer,
-            } => asked = true,
-            Happening::Requested {
-                request: Request::Passive,
-            } => asked = false,
             // To PORT or PASV it is told of below.
             Happening::Replied {
                 code: 530,
@@ -106,18 +103,12 @@ fn of_dialogue(record: &Record, attempts: &[Attempt]) -> Vec<Verdict> {
             _ => {}
         }
     }
-    if encrypted {
-        verdicts.push(words::encrypted(record));
+    // Where declared ports are in use, what comes there tells more.
+    if encrypted && !attempts.iter().any(Attempt::is_encrypted) {
+        verdicts.push(words::encrypted(record, around));
     }
     if !logged_in {
         verdicts.push(words::login_refused());
-    }
-    let came = record
-        .entries
-        .iter()
-        .any(|entry| matches!(entry.what, Happening::DataOpened { .. }));
-    if asked && !came && attempts.is_empty() && !encrypted && record.beginning_seen {
-        verdicts.push(words::default_data_port());
     }
     verdicts
 }
@@ -171,6 +162,9 @@ fn did_not_come(
     if let Some(code) = attempt.answer.filter(|code| *code >= 400) {
         return words::server_refused(code, form(attempt), Some(told), record.ends.as_ref());
     }
+    if attempt.form == Some(Form::Default) {
+        return default_port(attempt, record, now);
+    }
     if attempt.outcome() == Some(425) {
         return words::could_not_connect(attempt, told, around);
     }
@@ -193,6 +187,18 @@ fn did_not_come(
             words::no_data_connection(attempt, told, &format!("in the {waited} s since"), around)
         }
         None => words::waiting(attempt, told),
+    }
+}
+
+/// A transfer on the default data port that no connection came for.
+fn default_port(attempt: &Attempt, record: &Record, now: Timestamp) -> Verdict {
+    let waited = now.duration_since(attempt.at).as_secs();
+    match attempt.outcome() {
+        Some(code) if code >= 400 && code != 425 => words::transfer_refused(code),
+        None if record.ended.is_none() && waited < PATIENCE_SECS => {
+            words::default_port_waited_for()
+        }
+        _ => words::default_data_port(),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     history::Record,
     render::{
         ladder::{Ladder, Row, Way},
-        sentence,
+        sentence, unannounced,
     },
 };
 
@@ -95,6 +95,10 @@ fn said(at: Duration, by: By, sent: String, got: String) -> Row {
 
 /// The row of what happened, and one that tells why where the first doesn't.
 fn rows_of(at: Duration, what: &Happening) -> impl Iterator<Item = Row> {
+    let note = match what {
+        Happening::DataOpened { form, .. } => unannounced(*form),
+        _ => None,
+    };
     let reason = match what {
         Happening::NotAnnounced {
             said: Some(_),
@@ -111,11 +115,9 @@ fn rows_of(at: Duration, what: &Happening) -> impl Iterator<Item = Row> {
         )),
         _ => None,
     };
-    let reason = reason.map(|text| Row::Gateway {
-        at,
-        text,
-        bad: true,
-    });
+    let bad = reason.is_some();
+    let reason = reason.or_else(|| note.map(str::to_owned));
+    let reason = reason.map(|text| Row::Gateway { at, text, bad });
     row(at, what).into_iter().chain(reason)
 }
 

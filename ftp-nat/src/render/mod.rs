@@ -10,7 +10,7 @@ mod stats;
 mod table;
 mod translations;
 
-pub(crate) use self::events::sentence;
+pub(crate) use self::events::{sentence, unannounced};
 pub use self::{
     doctor::doctor,
     events::event,

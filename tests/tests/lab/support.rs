@@ -1,5 +1,7 @@
 //! What several tests share.
 
+use std::net::SocketAddr;
+
 use anyhow::{Context, Result, ensure};
 use ftp_nat_tests::lab::{
     Client, Lab, Mode, Payload, Server, ServerKind,
@@ -7,7 +9,7 @@ use ftp_nat_tests::lab::{
     control::Control,
     firewall,
     ftp_nat::{Builder, FtpNat},
-    topology::GATEWAY_OUTSIDE,
+    topology::{ETH, GATEWAY_OUTSIDE},
 };
 
 /// A port of the client whose text in PORT is so short that the gateway's
@@ -127,6 +129,24 @@ impl Session {
         ensure!(reply.code == 200, "PORT was answered `{}`", reply.text);
         let (_, at_server) = captures;
         port_line(&at_server.stop()?)
+    }
+}
+
+/// An address of the server's host that no session knows.
+pub const STRANGER: &str = "61.144.1.101";
+
+impl Session {
+    /// Has the server's host connect from [`STRANGER`], which must fail.
+    pub fn stranger_is_refused(&self, to: SocketAddr) -> Result<()> {
+        let server = &self.lab.server;
+        server.address(ETH, &format!("{STRANGER}/24"))?;
+        let gateway = GATEWAY_OUTSIDE.to_string();
+        let route = [
+            "ip", "route", "replace", &gateway, "dev", ETH, "src", STRANGER,
+        ];
+        server.run(&route)?;
+        ensure!(server.connect(to).is_err(), "a stranger came through");
+        server.run(&["ip", "route", "delete", &gateway]).map(drop)
     }
 }
 

@@ -7,8 +7,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt,
+use nix::{
+    errno::Errno,
+    sys::socket::{
+        AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket,
+        sockopt,
+    },
 };
 
 use crate::lab::{host::Host, wait};
@@ -50,6 +54,19 @@ impl Socket {
             let stream = TcpStream::from(fd);
             stream.set_nodelay(!self.nagle)?;
             Ok(stream)
+        })
+    }
+
+    /// Sends a SYN and doesn't wait for an answer.
+    pub fn begin(self, host: &Host, to: SocketAddr) -> Result<OwnedFd> {
+        host.enter(|| {
+            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+            let fd = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
+            self.prepare(&fd)?;
+            match connect(fd.as_raw_fd(), &SockaddrStorage::from(to)) {
+                Ok(()) | Err(Errno::EINPROGRESS) => Ok(fd),
+                Err(e) => Err(e).with_context(|| format!("cannot connect to {to}")),
+            }
         })
     }
 

@@ -21,6 +21,8 @@ use nix::sys::socket::{
     socket, sockopt,
 };
 
+use crate::explain::until_told;
+
 const SERVER_PORT: u16 = 21;
 const DATA_PORT: u16 = 20;
 
@@ -99,6 +101,11 @@ fn for_a_transfer_without_port_and_pasv() -> Result<()> {
     })?;
     ensure!(ftp_nat.counter("flows_default_port")? == 1);
     ensure!(from(DATA_PORT).is_err(), "twice for one transfer");
+    until_told(&ftp_nat, "works", &["default data port", "10.10.0.1:40200"])?;
+    let events = ftp_nat.done(&["events", "--json"])?;
+    let of_data = events.lines().filter(|line| line.contains("\"data_"));
+    let forms = of_data.filter(|line| line.contains("\"form\":\"default port\""));
+    ensure!(forms.count() == 2, "opened and ended: {events}");
 
     // A port that was agreed on takes its place.
     control.expect("PORT 10,10,0,1,200,1", 200)?;

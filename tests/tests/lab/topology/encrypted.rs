@@ -18,6 +18,8 @@ use ftp_nat_tests::lab::{
     wait,
 };
 
+use crate::explain::until_told;
+
 const PUBLIC: Ipv4Addr = Ipv4Addr::new(61, 144, 1, 2);
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 10, 0, 5);
 const FIRST: u16 = 50_000;
@@ -148,6 +150,9 @@ fn real_programs_through_a_strict_firewall() -> Result<()> {
     let server = lab.pure_ftpd()?.start()?;
     let at = SocketAddr::new(SERVER.into(), 21);
     transfers(&lab.client, &server, at, (Client::Curl, Mode::Pasv))?;
+    until_told(&ftp_nat, "works", &["within TLS", "the declared port"])?;
+    let drawn = ftp_nat.done(&["explain"])?;
+    ensure!(drawn.contains("announced within TLS"), "{drawn}");
     all_by_range(&lab, &ftp_nat, 2)
 }
 
@@ -192,6 +197,7 @@ fn for_nobody_else_and_nothing_else() -> Result<()> {
     control.expect("USER lab", 230)?;
     lab.shut(&lab.client, FIRST)?;
     control.expect("AUTH TLS", 234)?;
+    until_told(&ftp_nat, "encrypted", &["the ports 50000 to 50009"])?;
     lab.open(FIRST)?;
     lab.open(LAST)?;
     lab.open(FIRST)?;

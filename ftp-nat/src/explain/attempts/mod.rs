@@ -1,9 +1,13 @@
-//! What a session tried: each announcement with what became of it.
+//! What a session tried: each announcement with what became of it, and each
+//! transfer that needs none.
+
+mod unannounced;
 
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::Timestamp;
 
+use self::unannounced::Unannounced;
 use crate::{
     events::{
         Happening,
@@ -12,7 +16,7 @@ use crate::{
     history::Record,
 };
 
-/// An announcement, or a request for one, and what became of it.
+/// An announcement, or a transfer without one, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// When it was announced.
@@ -125,6 +129,12 @@ impl Attempt {
         self.followed.is_ok() && self.opened.is_none() && self.over.is_none()
     }
 
+    /// Whether it is a data connection of an encrypted session.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.form == Some(Form::Encrypted)
+    }
+
     fn expects(&self, at: SocketAddr) -> bool {
         self.followed.is_ok_and(|told| told.expected == at)
     }
@@ -134,7 +144,9 @@ impl Attempt {
 #[must_use]
 pub fn of(record: &Record) -> Vec<Attempt> {
     let mut all: Vec<Attempt> = Vec::new();
+    let mut unannounced = Unannounced::before(record);
     for entry in &record.entries {
+        unannounced.take(&mut all, entry.at, &entry.what);
         take(&mut all, entry.at, &entry.what);
     }
     all

@@ -1,0 +1,31 @@
+//! What verdicts say, and what they advise.
+//!
+//! | module | of |
+//! |---|---|
+//! | `session` | sessions as a whole, and the lack of one |
+//! | `announcement` | announcements that were not followed, or refused |
+//! | `connection` | announced data connections |
+//! | `unannounced` | transfers without an announcement |
+//! | `room` | full tables and limits |
+
+mod announcement;
+mod connection;
+mod room;
+mod session;
+mod unannounced;
+
+pub(super) use self::{
+    announcement::{foreign_address, not_followed, port_refused, server_refused},
+    connection::{
+        could_not_connect, no_data_connection, not_answered, not_used, other_address,
+        transfer_failed, transfer_refused, waiting, without_bytes, works,
+    },
+    room::{source_limit, table_full},
+    session::{encrypted, login_refused, no_session, not_ftp, not_watched, nothing_asked},
+    unannounced::{default_data_port, default_port_waited_for},
+};
+use super::attempts::Attempt;
+
+fn form(attempt: &Attempt) -> &'static str {
+    attempt.form.map_or("an announcement", |form| form.name())
+}
