@@ -215,10 +215,10 @@ const fn server_ports(session: &Session) -> [Port; 2] {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn set(ports: &[&str]) -> PortSet {
+    pub(crate) fn set(ports: &[&str]) -> PortSet {
         ports
             .iter()
             .map(|p| p.parse::<ControlPort>().unwrap())

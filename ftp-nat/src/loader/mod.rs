@@ -3,6 +3,7 @@
 //! | file | behaviour |
 //! |---|---|
 //! | [`interfaces`] | which interfaces were named, which go together |
+//! | `create` | new maps with programs on them, or programs on pinned maps |
 //! | `object` | the eBPF object, verified, on new or on pinned maps |
 //! | `pins` | the pin path and its lock |
 //! | [`attach`] | the attach policy |
@@ -13,6 +14,7 @@
 //! | [`unload`] | removes everything |
 
 pub mod attach;
+mod create;
 mod follow;
 pub mod interfaces;
 mod object;
@@ -24,7 +26,7 @@ pub mod unload;
 
 use std::{path::PathBuf, rc::Rc};
 
-use ftp_nat_common::layout::{Interface, SETTING_ADVERTISE, SETTING_DOMAINS, Settings, map};
+use ftp_nat_common::layout::{Interface, SETTING_ADVERTISE, SETTING_DOMAINS, Settings};
 use log::LevelFilter;
 
 pub use self::object::OBJECT;
@@ -41,10 +43,7 @@ use crate::{
     drain,
     error::{Error, Result},
     maps::Maps,
-    policy::{
-        Policy,
-        sizes::{Sizes, WantedSizes},
-    },
+    policy::{Policy, sizes::WantedSizes},
     ports::{self, ControlPort, PortSet},
     sys::{
         links,
@@ -199,8 +198,8 @@ fn bring_up(config: &Config, place: Place, pins: &Pins, mut undo: Undo) -> Resul
     } = place;
     let content = pins.content()?;
     let (maps, mut objects) = match content {
-        Content::Loaded | Content::Damaged => adopt(pins, &selected, config)?,
-        Content::Nothing => load(pins, &selected, config, &mut undo)?,
+        Content::Loaded | Content::Damaged => create::adopt(pins, &selected, config)?,
+        Content::Nothing => create::load(pins, &selected, config, &mut undo)?,
     };
     for object in &mut objects {
         stages::enter(object, pins, &mut undo)?;
@@ -254,70 +253,6 @@ fn bring_up(config: &Config, place: Place, pins: &Pins, mut undo: Undo) -> Resul
         stale: links,
         devices,
     })
-}
-
-/// Loads new maps and pins them.
-fn load(
-    pins: &Pins,
-    selected: &[Selected],
-    config: &Config,
-    undo: &mut Undo,
-) -> Result<(Maps, Vec<Object>)> {
-    // What a start left that was killed before SETTINGS was pinned.
-    pins.remove_maps()?;
-    pins.remove_stages()?;
-    pins.create_links_directory()?;
-    let lengths = header_lengths(selected);
-    let Some((first, rest)) = lengths.split_first() else {
-        return Err(Error::NoInterface);
-    };
-    let sizes = config.sizes.or_default();
-    let object = Object::load(*first, None, &sizes, config.log_level)?;
-    let maps = Maps::from_source(&|name| object.map(name))?;
-    maps.settings.set(&0, &settings(config, selected, None))?;
-    for name in map::PINNED.iter().rev() {
-        let path = pins.map(name);
-        object.map(name)?.pin(&path).map_err(|e| {
-            Error::io(format!("pinning {}", path.display()))(std::io::Error::other(e))
-        })?;
-        undo.push(Step::Pinned(path));
-    }
-    let mut objects = vec![object];
-    for length in rest {
-        let level = config.log_level;
-        objects.push(Object::load(*length, Some(pins.path()), &sizes, level)?);
-    }
-    Ok((maps, objects))
-}
-
-/// Loads new programs on the pinned maps, once these are known to fit.
-fn adopt(pins: &Pins, selected: &[Selected], config: &Config) -> Result<(Maps, Vec<Object>)> {
-    let maps = Maps::open_checked(pins.path())?;
-    let sizes = Sizes::of(&maps);
-    if let Some((option, wanted, found)) = config.sizes.conflict(&sizes) {
-        return Err(Error::OtherSize {
-            path: pins.path().to_owned(),
-            option,
-            wanted,
-            found,
-        });
-    }
-    pins.create_links_directory()?;
-    let load = |length| Object::load(length, Some(pins.path()), &sizes, config.log_level);
-    Ok((
-        maps,
-        header_lengths(selected)
-            .into_iter()
-            .map(load)
-            .collect::<Result<_>>()?,
-    ))
-}
-
-fn header_lengths(selected: &[Selected]) -> Vec<u32> {
-    let mut lengths: Vec<_> = selected.iter().map(|s| s.l2_len).collect();
-    lengths.sort_unstable();
-    lengths.dedup();
-    lengths
 }
 
 /// Drops the links of interfaces that are gone, so that their file names are free.
