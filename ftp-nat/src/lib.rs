@@ -18,6 +18,7 @@
 //! | [`control_socket`] | how other commands ask `run` |
 //! | [`daemon`] | the run loop: sweep, kernel logs, signals |
 //! | [`service`] | the log, as a service needs it |
+//! | [`traffic`] | bytes of data connections, for the metrics |
 //! | [`view`] | what a person or a script sees of the maps: the JSON of every command |
 //! | [`render`] | the same as tables |
 //! | [`cli`] | the command line, one file per verb |
@@ -44,6 +45,7 @@ pub mod ports;
 pub mod render;
 pub mod service;
 mod sys;
+pub mod traffic;
 pub mod view;
 
 pub use error::{Error, Result};

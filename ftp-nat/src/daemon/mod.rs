@@ -17,7 +17,10 @@ use tokio::{
     time::{self, MissedTickBehavior},
 };
 
-use self::sweep::{Sweep, Swept};
+use self::{
+    reload::Metrics,
+    sweep::{Sweep, Swept},
+};
 use crate::{
     conflicts::{self, Setup},
     control_socket::serve::{ControlSocket, Surroundings},
@@ -37,6 +40,7 @@ use crate::{
         signals::{Asked, Signals},
         watch::Watch,
     },
+    traffic,
 };
 
 /// How often expired entries are swept and addresses looked at.
@@ -86,12 +90,14 @@ async fn serve(mut plan: Plan, again: &Again<'_>) -> Result<()> {
     let metrics = plan.metrics.map(Bound::at).transpose()?;
     let mut loaded = loader::start(&plan.config)?;
     let pin_path = plan.config.pin_path.clone();
-    let mut metrics = metrics.map(|m| m.serve(&pin_path)).transpose()?;
+    let traffic = traffic::Shared::since(clock::monotonic_ns());
+    let serve_metrics = |bound: Bound| bound.serve(&pin_path, traffic.clone());
+    let mut metrics = metrics.map(serve_metrics).transpose()?;
     let mut messages = Messages::default();
     loaded.objects.iter_mut().for_each(|o| messages.forward(o));
     let history = Rc::new(RefCell::new(History::new(Limits::default())));
     let (reload, mut reloads) = mpsc::channel(1);
-    let socket = remember(&loaded, &plan.config, &history, reload);
+    let socket = remember(&loaded, &plan.config, &history, &traffic, reload);
     eprintln!("{}", ready_line(&loaded.report, &plan.config));
     notify(&[NotifyState::Ready]);
     watchdog::start();
@@ -100,12 +106,16 @@ async fn serve(mut plan: Plan, again: &Again<'_>) -> Result<()> {
         let (asked, asker) = tokio::select! {
             asked = signals.next() => (asked, None),
             Some(asker) = reloads.recv() => (Asked::HangUp, Some(asker)),
-            never = maintain_forever(&mut loaded, &mut watch, &mut messages, &history) => match never {},
+            never = maintain_forever(&mut loaded, &mut watch, &mut messages, &history, &traffic) => match never {},
         };
         match asked {
             Asked::End(name) => break name,
             Asked::HangUp => {
                 log::info!("reading the configuration again");
+                let mut metrics = Metrics {
+                    server: &mut metrics,
+                    serve: &serve_metrics,
+                };
                 let outcome =
                     reload::reload(&mut loaded, &mut plan, again, &mut messages, &mut metrics);
                 if let Some(asker) = asker {
@@ -131,6 +141,7 @@ fn remember(
     loaded: &Loaded,
     config: &Config,
     history: &Rc<RefCell<History>>,
+    traffic: &traffic::Shared,
     reload: mpsc::Sender<oneshot::Sender<reload::Outcome>>,
 ) -> Option<task::JoinHandle<()>> {
     let without = |e: Error| log::warn!("`explain` and `events` will lack things: {}", e.whole());
@@ -140,7 +151,10 @@ fn remember(
     let events = loaded.objects.first().map(|object| object.map(map::EVENTS));
     let listener = events
         .unwrap_or(Err(Error::ObjectLacks(map::EVENTS)))
-        .and_then(|events| Listener::new(events, Rc::clone(history), Rc::clone(&loaded.maps)));
+        .and_then(|events| {
+            let maps = Rc::clone(&loaded.maps);
+            Listener::new(events, Rc::clone(history), traffic.clone(), maps)
+        });
     match listener {
         Ok(listener) => drop(task::spawn_local(listener.run())),
         Err(e) => without(e),
@@ -224,34 +238,47 @@ fn notify(state: &[NotifyState<'_>]) {
     }
 }
 
-/// Keeps the maps tidy and true, and the programs where they belong.
+/// Keeps the maps tidy and true, and the programs where they belong. A sweep of
+/// large tables takes its time, so it is made a page at a time: links that change
+/// meanwhile are looked at between two pages.
 async fn maintain_forever(
     loaded: &mut Loaded,
     watch: &mut Watch,
     messages: &mut Messages,
     history: &RefCell<History>,
+    traffic: &traffic::Shared,
 ) -> std::convert::Infallible {
     let mut interval = time::interval(MAINTENANCE_INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut sweep: Option<Sweep> = None;
     loop {
-        // Also without a change that was told: a filter can be removed unseen.
-        let is_due = tokio::select! {
-            _ = interval.tick() => true,
+        let step = tokio::select! {
+            // Also without a change that was told: a filter can be removed unseen.
+            _ = interval.tick(), if sweep.is_none() => Step::Begin,
             changed = watch.changed() => {
                 if let Err(e) = changed {
                     log::error!("{}", e.whole());
                     time::sleep(MAINTENANCE_INTERVAL).await;
                 }
-                false
+                Step::Follow
             }
+            () = task::yield_now(), if sweep.is_some() => Step::Sweep,
         };
+        if step == Step::Sweep {
+            if let Some(current) = &mut sweep
+                && sweep_a_page(current, &loaded.maps, history, traffic)
+            {
+                sweep = None;
+            }
+            continue;
+        }
         match loaded.follow_interfaces() {
             Ok(new) => new
                 .into_iter()
                 .for_each(|at| messages.forward(&mut loaded.objects[at])),
             Err(e) => log::error!("{}", e.whole()),
         }
-        if !is_due {
+        if step == Step::Follow {
             // Changes come in crowds.
             time::sleep(CROWD).await;
             continue;
@@ -259,28 +286,41 @@ async fn maintain_forever(
         if let Err(e) = loaded.forget_interfaces() {
             log::error!("{}", e.whole());
         }
-        match sweep_all(&loaded.maps, history).await {
-            Ok(swept) if swept != Swept::default() => log::debug!("swept {swept:?}"),
-            Ok(_) => {}
-            Err(e) => log::error!("sweeping: {}", e.whole()),
-        }
+        sweep = Some(Sweep::default());
     }
 }
 
-/// One sweep, a page at a time, so that signals and messages aren't kept waiting.
-async fn sweep_all(maps: &Maps, history: &RefCell<History>) -> Result<Swept> {
-    let mut sweep = Sweep::default();
-    loop {
-        let swept = sweep.step(maps, clock::monotonic_ns(), PAGE)?;
-        let clock = Clock::now();
-        for event in sweep.events() {
-            listen::take(&event, &clock, history, maps);
-        }
-        if let Some(swept) = swept {
-            return Ok(swept);
-        }
-        tokio::task::yield_now().await;
+/// What maintenance does next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Looks at the interfaces, and begins a sweep.
+    Begin,
+    /// Looks at the interfaces.
+    Follow,
+    /// Goes on with a sweep.
+    Sweep,
+}
+
+/// Goes on with a sweep. Gives whether it is over.
+fn sweep_a_page(
+    sweep: &mut Sweep,
+    maps: &Maps,
+    history: &RefCell<History>,
+    traffic: &traffic::Shared,
+) -> bool {
+    let swept = sweep.step(maps, &mut traffic.lock(), clock::monotonic_ns(), PAGE);
+    let clock = Clock::now();
+    for event in sweep.events() {
+        traffic.lock().take(&event);
+        listen::take(&event, &clock, history, maps);
     }
+    match swept {
+        Ok(None) => return false,
+        Ok(Some(swept)) if swept != Swept::default() => log::debug!("swept {swept:?}"),
+        Ok(Some(_)) => {}
+        Err(e) => log::error!("sweeping: {}", e.whole()),
+    }
+    true
 }
 
 /// The tasks that forward the messages of the objects' programs to the log.

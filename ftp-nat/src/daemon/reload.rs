@@ -26,6 +26,14 @@ pub struct Outcome {
     pub needs_restart: Vec<String>,
 }
 
+/// The server of metrics, and how it is made.
+pub(super) struct Metrics<'a> {
+    /// It, if there is one.
+    pub(super) server: &'a mut Option<Server>,
+    /// Makes one.
+    pub(super) serve: &'a dyn Fn(Bound) -> Result<Server>,
+}
+
 /// Options that are written into maps, and need no new programs.
 const SETTLED: [&str; 14] = [
     "port",
@@ -51,7 +59,7 @@ pub(super) fn reload(
     plan: &mut Plan,
     again: &Again<'_>,
     messages: &mut Messages,
-    metrics: &mut Option<Server>,
+    metrics: &mut Metrics<'_>,
 ) -> Outcome {
     let outcome = match again().and_then(|next| apply(loaded, plan, next, messages, metrics)) {
         Ok(outcome) => outcome,
@@ -73,7 +81,7 @@ fn apply(
     plan: &mut Plan,
     next: Plan,
     messages: &mut Messages,
-    metrics: &mut Option<Server>,
+    metrics: &mut Metrics<'_>,
 ) -> Result<Outcome> {
     let mut changes = change::between(&plan.values, &next.values);
     let needs_restart = loaded.needs_restart(&next.config)?;
@@ -101,8 +109,7 @@ fn apply(
         conflicts::look(Setup::of(&loaded.report));
     }
     if moved.is_some() {
-        let serve = |bound: Bound| bound.serve(&next.config.pin_path);
-        *metrics = bound.map(serve).transpose()?;
+        *metrics.server = bound.map(metrics.serve).transpose()?;
     }
     tell_ports(&mut changes, &before, &loaded.report.ports);
     if changes.iter().any(|change| change.option == "log-level") {
@@ -165,14 +172,7 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Keys;
-
-    fn set(ports: &[&str]) -> PortSet {
-        ports
-            .iter()
-            .map(|p| p.parse::<ControlPort>().unwrap())
-            .collect()
-    }
+    use crate::{config::Keys, ports::tests::set};
 
     #[test]
     fn ports_that_are_no_longer_asked_for() {

@@ -15,6 +15,7 @@ use crate::{
     loader::unload::{self, Unloaded},
     maps::{Cursor, Maps, PAGE},
     sys::{clock, signals::Signals},
+    traffic::Traffic,
 };
 
 /// How often is looked whether all has ended.
@@ -123,8 +124,12 @@ async fn wait(
         }
         // A CPU that was at work when the draining began may have made one.
         close(maps)?;
-        let mut sweep = Sweep::default();
-        while sweep.step(maps, clock::monotonic_ns(), PAGE)?.is_none() {
+        // Nobody asks `unload` for metrics.
+        let (mut sweep, mut nobody) = (Sweep::default(), Traffic::default());
+        while sweep
+            .step(maps, &mut nobody, clock::monotonic_ns(), PAGE)?
+            .is_none()
+        {
             tokio::task::yield_now().await;
         }
     }

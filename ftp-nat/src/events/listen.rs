@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Result},
     history::History,
     maps::Maps,
+    traffic,
 };
 
 /// Records that are read before others have their turn.
@@ -20,12 +21,18 @@ const AT_ONCE: usize = 512;
 pub struct Listener {
     ring: AsyncFd<RingBuf<MapData>>,
     history: Rc<RefCell<History>>,
+    traffic: traffic::Shared,
     maps: Rc<Maps>,
 }
 
 impl Listener {
     /// Reads the ring buffer `events`. Within a tokio runtime.
-    pub fn new(events: MapData, history: Rc<RefCell<History>>, maps: Rc<Maps>) -> Result<Self> {
+    pub fn new(
+        events: MapData,
+        history: Rc<RefCell<History>>,
+        traffic: traffic::Shared,
+        maps: Rc<Maps>,
+    ) -> Result<Self> {
         let fail = || Error::io(format!("reading ring buffer {}", map::EVENTS));
         let ring = RingBuf::try_from(Map::RingBuf(events))
             .map_err(|e| fail()(std::io::Error::other(e)))?;
@@ -36,6 +43,7 @@ impl Listener {
         Ok(Self {
             ring,
             history,
+            traffic,
             maps,
         })
     }
@@ -58,6 +66,7 @@ impl Listener {
             {
                 read += 1;
                 if let Some(event) = Event::read(&bytes) {
+                    self.traffic.lock().take(&event);
                     take(&event, &clock, &self.history, &self.maps);
                 }
             }

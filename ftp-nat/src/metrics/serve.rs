@@ -28,6 +28,7 @@ use super::{address::Address, text};
 use crate::{
     error::{Error, Result},
     maps::Maps,
+    traffic,
     view::{Context, stats::collect},
 };
 
@@ -56,14 +57,26 @@ impl Bound {
         Ok(Self { listener, address })
     }
 
-    /// Answers with what the maps at `pin_path` say, until the server is dropped.
-    pub fn serve(self, pin_path: &Path) -> Result<Server> {
+    /// Answers with what the maps at `pin_path` say, and with the traffic, until the
+    /// server is dropped.
+    pub fn serve(self, pin_path: &Path, traffic: traffic::Shared) -> Result<Server> {
         let address = self.address;
         let listener = TcpListener::from_std(self.listener)
             .map_err(|source| Error::Metrics { address, source })?;
         log::info!("metrics at http://{address}/metrics");
-        Ok(Server(tokio::spawn(accept(listener, Arc::from(pin_path)))))
+        let sources = Arc::new(Sources {
+            pin_path: pin_path.to_owned(),
+            traffic,
+        });
+        Ok(Server(tokio::spawn(accept(listener, sources))))
     }
+}
+
+/// What a scrape is made of.
+#[derive(Debug)]
+struct Sources {
+    pin_path: PathBuf,
+    traffic: traffic::Shared,
 }
 
 /// The server; it ends when this is dropped.
@@ -76,7 +89,7 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: TcpListener, pin_path: Arc<Path>) {
+async fn accept(listener: TcpListener, sources: Arc<Sources>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
@@ -90,9 +103,9 @@ async fn accept(listener: TcpListener, pin_path: Arc<Path>) {
                 continue;
             }
         };
-        let pin_path = Arc::clone(&pin_path);
+        let sources = Arc::clone(&sources);
         tokio::spawn(async move {
-            if let Ok(Err(e)) = time::timeout(PATIENCE, converse(stream, pin_path)).await {
+            if let Ok(Err(e)) = time::timeout(PATIENCE, converse(stream, sources)).await {
                 log::debug!("metrics: {e}");
             }
             drop(permit);
@@ -100,8 +113,8 @@ async fn accept(listener: TcpListener, pin_path: Arc<Path>) {
     }
 }
 
-async fn converse(stream: TcpStream, pin_path: Arc<Path>) -> hyper::Result<()> {
-    let service = service_fn(|request| answer(request, Arc::clone(&pin_path)));
+async fn converse(stream: TcpStream, sources: Arc<Sources>) -> hyper::Result<()> {
+    let service = service_fn(|request| answer(request, Arc::clone(&sources)));
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_PATIENCE)
@@ -114,10 +127,10 @@ type Answer = Response<Full<Bytes>>;
 
 async fn answer(
     request: Request<Incoming>,
-    pin_path: Arc<Path>,
+    sources: Arc<Sources>,
 ) -> std::result::Result<Answer, Infallible> {
     let mut answer = match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/metrics") => scraped(&pin_path).await,
+        (&Method::GET | &Method::HEAD, "/metrics") => scraped(&sources).await,
         (_, "/metrics") => {
             let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
             answer
@@ -144,11 +157,12 @@ fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
 }
 
 /// Beside the event loop: large tables take their time.
-async fn scraped(pin_path: &Path) -> Answer {
-    let pin_path = PathBuf::from(pin_path);
+async fn scraped(sources: &Arc<Sources>) -> Answer {
+    let sources = Arc::clone(sources);
     let read = spawn_blocking(move || -> Result<String> {
-        let stats = collect(&Maps::open(&pin_path)?, &Context::now()?)?;
-        text::of(stats).map_err(|e| Error::io("writing metrics")(std::io::Error::other(e)))
+        let stats = collect(&Maps::open(&sources.pin_path)?, &Context::now()?)?;
+        let totals = sources.traffic.lock().totals();
+        text::of(stats, totals).map_err(|e| Error::io("writing metrics")(std::io::Error::other(e)))
     });
     match read.await {
         Ok(Ok(text)) => {
@@ -191,7 +205,8 @@ mod tests {
     async fn only_the_metrics_are_there_and_only_to_be_read() {
         let bound = bound();
         let at = bound.listener.local_addr().unwrap();
-        let server = bound.serve(Path::new("/nonexistent/pins")).unwrap();
+        let server = bound.serve(Path::new("/nonexistent/pins"), Default::default());
+        let server = server.unwrap();
         let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         for (request, expected) in [
             (get("/"), "404"),

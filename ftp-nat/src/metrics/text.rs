@@ -11,19 +11,22 @@ use prometheus_client::{
 };
 
 use super::names::{FAMILIES, PREFIX, place};
-use crate::view::stats::{Fill, Stats};
+use crate::{
+    traffic::{Amount, Class, Totals},
+    view::stats::{Fill, Stats},
+};
 
-/// The text for what the maps say now.
-pub fn of(stats: Stats) -> Result<String, fmt::Error> {
+/// The text for what the maps say now, and for what passed so far.
+pub fn of(stats: Stats, traffic: Totals) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix(PREFIX);
-    registry.register_collector(Box::new(Now(stats)));
+    registry.register_collector(Box::new(Now(stats, traffic)));
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)
 }
 
 #[derive(Debug)]
-struct Now(Stats);
+struct Now(Stats, Totals);
 
 impl Now {
     fn counter(&self, wanted: Counter) -> u64 {
@@ -96,6 +99,23 @@ impl Collector for Now {
             }
             Ok(())
         };
+        let labels = Class::ALL.map(|c| [("direction", c.direction()), ("mode", c.mode())]);
+        let passed = |value: fn(&Amount) -> u64| {
+            let values = labels.iter().zip(&self.1);
+            values
+                .map(|(label, amount)| (label as Labels<'_>, value(amount)))
+                .collect::<Vec<_>>()
+        };
+        counter(
+            "transfer_bytes",
+            "Bytes of IP packets of data connections, since `run` was started",
+            &passed(|amount| amount.bytes),
+        )?;
+        counter(
+            "transfer_packets",
+            "Packets of data connections, since `run` was started",
+            &passed(|amount| amount.packets),
+        )?;
         for family in FAMILIES {
             let counters: Vec<_> = family.counters().collect();
             let labels: Vec<_> = counters.iter().map(|c| [family.label(*c)]).collect();
@@ -135,7 +155,16 @@ mod tests {
             now_ns: 0,
             interfaces: [].into(),
         };
-        of(collect(&Maps::in_memory(counters), &context).unwrap()).unwrap()
+        let amount = |n| Amount {
+            packets: n,
+            bytes: 100 * n,
+        };
+        let traffic = [1, 2, 3, 4].map(amount);
+        of(
+            collect(&Maps::in_memory(counters), &context).unwrap(),
+            traffic,
+        )
+        .unwrap()
     }
 
     /// Every sample by its name and labels.
@@ -155,8 +184,14 @@ mod tests {
         let found = samples(&text);
         let lines = text.lines().filter(|line| !line.starts_with('#')).count();
         assert_eq!(found.len(), lines, "something is there twice:\n{text}");
-        // build_info, draining, two for each of five tables.
-        assert_eq!(lines, Counter::ALL.len() + 2 + 10);
+        // build_info, draining, two for each of five tables, two for each class of
+        // traffic.
+        assert_eq!(lines, Counter::ALL.len() + 2 + 10 + 8);
+        let class = "direction=\"to_server\",mode=\"active\"";
+        for (kind, expected) in [("bytes", "300"), ("packets", "3")] {
+            let name = format!("ftp_nat_transfer_{kind}_total{{{class}}}");
+            assert_eq!(found.get(&name).map(String::as_str), Some(expected));
+        }
         let value = |name: &str| found.get(name).map(String::as_str);
         let refused = "ftp_nat_announcements_refused_total{reason=\"port\"}";
         assert_eq!(value(refused), Some("7"));

@@ -17,7 +17,7 @@ struct Configured {
     ftp_nat: FtpNat,
     server: Server,
     file: PathBuf,
-    _lab: Lab,
+    lab: Lab,
 }
 
 impl Configured {
@@ -35,7 +35,7 @@ impl Configured {
             ftp_nat,
             server,
             file,
-            _lab: lab,
+            lab,
         })
     }
 
@@ -167,5 +167,88 @@ fn reload_says_what_changed_and_what_can_not() -> Result<()> {
     it.ftp_nat.terminate()?;
     let nobody = it.ftp_nat.verb(&["reload"])?;
     ensure!(!nobody.status.success(), "nobody was there to do it");
+    Ok(())
+}
+
+/// How many programs are pinned for an interface.
+fn attached(it: &Configured, interface: &str) -> Result<usize> {
+    let shown = it
+        .lab
+        .gateway
+        .run(&["ip", "-o", "link", "show", interface])?;
+    let index = shown.split(':').next().context("no index")?.to_owned();
+    let mut count = 0;
+    for file in fs::read_dir(it.ftp_nat.pin_path().join("links"))? {
+        let name = file?.file_name().to_string_lossy().into_owned();
+        count += usize::from(name.split('-').next() == Some(&index));
+    }
+    Ok(count)
+}
+
+#[test]
+fn interfaces_are_added_and_left_by_reload_and_no_session_is_lost() -> Result<()> {
+    let mut it = Configured::new(FIRST)?;
+    let gateway = it.lab.gateway.clone();
+    let veth = [
+        "ip", "link", "add", "third", "type", "veth", "peer", "name", "beyond",
+    ];
+    gateway.run(&veth)?;
+    let file = it.server.publish_random("file.bin", 64, 20_000)?;
+    file.verify(&it.control.retrieve_active(SHIFTING_PORT, "file.bin")?)?;
+    ensure!(attached(&it, "third")? == 0, "it was not asked for");
+
+    let more = FIRST.replace("['lan']", "['lan', 'third']");
+    fs::write(&it.file, &more)?;
+    let said = it.ftp_nat.done(&["reload"])?;
+    ensure!(said == "changed lan: lan -> lan,third\n", "{said}");
+    ensure!(attached(&it, "third")? == 2, "ingress and egress");
+    let next = it.control.retrieve_active(SHIFTING_PORT + 1, "file.bin")?;
+    file.verify(&next)?;
+
+    // With a mistake in it, nothing of it is done.
+    it.hang_up(
+        "wan = ['wan']\nlan = ['nowhere7']\n",
+        "no such interface: nowhere7",
+    )?;
+    ensure!(attached(&it, "third")? == 2, "it was left");
+    it.hang_up(FIRST, "changed: lan: lan,third -> lan")?;
+    ensure!(attached(&it, "third")? == 0, "it was not left");
+    let last = it.control.retrieve_active(SHIFTING_PORT + 2, "file.bin")?;
+    file.verify(&last)
+}
+
+#[test]
+fn the_address_of_metrics_is_changed_by_reload() -> Result<()> {
+    let mut it = Configured::new(FIRST)?;
+    let gateway = it.lab.gateway.clone();
+    let served = |port: u16| {
+        let url = format!("http://127.0.0.1:{port}/metrics");
+        gateway
+            .run(&["curl", "--silent", "--fail", &url])
+            .is_ok_and(|text| text.ends_with("# EOF\n"))
+    };
+    let at = |port: &str| format!("{FIRST}metrics = '{port}'\n");
+    ensure!(!served(9121), "it is off unless asked for");
+    for (text, said, on, off) in [
+        (at("9121"), "changed metrics: (none) -> 9121", 9121, 9122),
+        (
+            at("127.0.0.1:9122"),
+            "changed metrics: 9121 -> 127.0.0.1:9122",
+            9122,
+            9121,
+        ),
+    ] {
+        fs::write(&it.file, text)?;
+        let told = it.ftp_nat.done(&["reload"])?;
+        ensure!(told.trim_end() == said, "{told}");
+        ensure!(served(on) && !served(off), "{said}");
+    }
+    // One that is taken, with another change beside it: neither is made.
+    let _taken = gateway.listen("127.0.0.1:9123".parse()?)?;
+    it.hang_up(&(at("9123") + "deny-ports = []\n"), "127.0.0.1:9123")?;
+    ensure!(served(9122), "the one before is gone");
+    ensure!(it.control.announce(REDIS)?.code == 500, "half applied");
+    it.hang_up(FIRST, "changed: metrics: 127.0.0.1:9122 -> (none)")?;
+    ensure!(!served(9122), "it is still served");
     Ok(())
 }

@@ -149,13 +149,34 @@ fn metrics_count_what_happens() -> Result<()> {
     let server = lab.server.vsftpd().start()?;
     let ftp_nat = lab.ftp_nat().arg("--metrics").arg("9121").start()?;
     transfers(&lab, &server, Client::Curl, Mode::Port)?;
-    let url = "http://127.0.0.1:9121/metrics";
-    let text = lab.gateway.run(&["curl", "--silent", "--fail", url])?;
-    let value = |name: &str| {
+    let scrape = || {
+        let url = "http://127.0.0.1:9121/metrics";
+        lab.gateway.run(&["curl", "--silent", "--fail", url])
+    };
+    let read = |text: &str, name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         let value = line.and_then(|rest| rest.trim().parse::<u64>().ok());
         value.with_context(|| format!("no {name} in {text}"))
     };
+    let passed = |text: &str, direction: &str, mode: &str| {
+        let class = format!("{{direction=\"{direction}\",mode=\"{mode}\"}} ");
+        read(text, &format!("ftp_nat_transfer_bytes_total{class}"))
+    };
+    // 300,001 bytes down and 200,003 up, headers and acknowledgements besides. The
+    // last connection may end after its client.
+    wait::until_true("the connections' ends", wait::PATIENCE, || {
+        let events = ftp_nat.done(&["events", "--json"])?;
+        Ok(events.matches("\"data_ended\"").count() == 3)
+    })?;
+    let text = scrape()?;
+    let down = passed(&text, "to_client", "active")?;
+    let up = passed(&text, "to_server", "active")?;
+    ensure!((300_001..400_000).contains(&down), "{down} bytes down");
+    ensure!((200_003..300_000).contains(&up), "{up} bytes up");
+    for direction in ["to_client", "to_server"] {
+        ensure!(passed(&text, direction, "passive")? == 0, "{text}");
+    }
+    let value = |name: &str| read(&text, name);
     let used = value("ftp_nat_expectations_ended_total{outcome=\"used\"} ")?;
     ensure!(used >= 3, "three transfers used {used} announcements");
     ensure!(
