@@ -11,6 +11,7 @@ use ftp_nat_tests::lab::{
     firewall::{LAN, WAN},
     peers,
     process::{Finished, Process},
+    topology::GATEWAY_OUTSIDE,
     wait,
 };
 
@@ -34,7 +35,12 @@ fn blocks(guide: &str) -> Result<Vec<Block>> {
             "sh client" => true,
             _ => continue,
         };
-        let lines = commands.lines().map(str::to_owned);
+        // What belongs to a list is indented.
+        let lines = commands
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty());
+        let lines = lines.map(str::to_owned);
         blocks.push(Block {
             on_client,
             lines: lines.collect(),
@@ -81,12 +87,18 @@ impl<'a> Reader<'a> {
         for block in blocks(guide)? {
             for line in &block.lines {
                 let line = line.replace("eth0", WAN).replace("eth1", LAN);
+                let line = line.replace("docker0", LAN);
                 self.commands += 1;
                 self.type_in(&line, block.on_client)
                     .with_context(|| format!("`{line}` of {guide}"))?;
             }
         }
         Ok(())
+    }
+
+    fn is_running(&mut self) -> bool {
+        let running = self.running.as_mut();
+        running.is_some_and(|run| run.is_running().unwrap_or(false))
     }
 
     fn type_in(&mut self, line: &str, on_client: bool) -> Result<()> {
@@ -127,18 +139,23 @@ fn guide_works(guide: &str, mode: Mode, prepare: impl FnOnce(&Lab) -> Result<()>
     let lab = Lab::needing_help(mode)?;
     prepare(&lab)?;
     let server = lab.server.vsftpd().start()?;
-    server.publish("hello.txt", "hello\n")?;
-    let mut reader = Reader::new(&lab, &server)?;
-    reader.follow(guide)?;
-    ensure!(reader.commands >= 2, "only {} commands", reader.commands);
-    if reader
-        .running
-        .as_mut()
-        .is_some_and(|run| run.is_running().unwrap_or(false))
-    {
-        transfers(&lab, &server, Client::Curl, mode)?;
+    guide_works_with(&lab, &server, guide, mode)
+}
+
+fn guide_works_with(lab: &Lab, server: &Server, guide: &str, mode: Mode) -> Result<()> {
+    let mut reader = follow(lab, server, guide)?;
+    if reader.is_running() {
+        transfers(lab, server, Client::Curl, mode)?;
     }
     Ok(())
+}
+
+fn follow<'a>(lab: &'a Lab, server: &'a Server, guide: &str) -> Result<Reader<'a>> {
+    server.publish("hello.txt", "hello\n")?;
+    let mut reader = Reader::new(lab, server)?;
+    reader.follow(guide)?;
+    ensure!(reader.commands >= 2, "only {} commands", reader.commands);
+    Ok(reader)
 }
 
 #[test]
@@ -149,6 +166,55 @@ fn a_home_gateway() -> Result<()> {
 #[test]
 fn a_server_behind_dnat() -> Result<()> {
     guide_works("server-behind-dnat", Mode::Pasv, |_| Ok(()))
+}
+
+/// The container's end of the bridge is the lab's link.
+#[test]
+fn a_host_of_containers() -> Result<()> {
+    guide_works("containers", Mode::Pasv, |lab| {
+        let gateway = &lab.gateway;
+        let address = gateway.run(&["ip", "-o", "-4", "address", "show", LAN])?;
+        let mut address = address.split_whitespace().skip_while(|w| *w != "inet");
+        let address = address.nth(1).context("no address")?.to_owned();
+        gateway.run(&["ip", "link", "set", LAN, "down"])?;
+        gateway.run(&["ip", "address", "flush", "dev", LAN])?;
+        gateway.run(&["ip", "link", "set", LAN, "name", "veth7"])?;
+        gateway.run(&["ip", "link", "add", LAN, "type", "bridge"])?;
+        gateway.run(&["ip", "link", "set", "veth7", "master", LAN])?;
+        gateway.run(&["ip", "link", "set", "veth7", "up"])?;
+        gateway.address(LAN, &address)?;
+        gateway.run(&["ip", "link", "set", LAN, "up"]).map(drop)
+    })
+}
+
+/// Of a machine that is no gateway: what it announces itself is another test's
+/// (`on_the_gateway`).
+#[test]
+fn a_cloud_machine() -> Result<()> {
+    let lab = Lab::masquerade()?;
+    let chain = "type filter hook input priority 0";
+    lab.gateway.nft(&format!(
+        "add table inet filter; add chain inet filter input {{ {chain}; }}"
+    ))?;
+    let server = lab.server.vsftpd().start()?;
+    let mut reader = follow(&lab, &server, "cloud")?;
+    ensure!(reader.is_running(), "it ended");
+    Ok(())
+}
+
+#[test]
+fn tls() -> Result<()> {
+    let lab = Lab::dnat()?;
+    let certificate = lab.server.certificate()?;
+    let server = lab
+        .server
+        .pure_ftpd()
+        .passive_ports(50_000, 50_099)
+        .passive_address(GATEWAY_OUTSIDE)
+        .with("--tls=1")
+        .with(&format!("--certfile={}", certificate.display()))
+        .start()?;
+    guide_works_with(&lab, &server, "ftps", Mode::Pasv)
 }
 
 #[test]
