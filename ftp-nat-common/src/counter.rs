@@ -118,6 +118,8 @@ counters! {
     StackSynLost = "stack_syn_lost",
     /// Data connections refused because the flow table was full.
     FlowsTableFull = "flows_table_full",
+    /// Data connections of encrypted sessions refused because their client has as many as one may have.
+    FlowsSourceCap = "flows_source_cap",
     /// Data packets forwarded.
     DataPackets = "data_packets",
     /// Data packets whose TTL or hop limit ended here.

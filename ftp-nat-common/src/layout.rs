@@ -188,7 +188,8 @@ pub struct Settings {
     pub mark_mask: u32,
     /// Sessions that a client's address may have at a time.
     pub max_sessions_per_source: u32,
-    /// Expectations that may wait for an announcer's address at a time.
+    /// Expectations that may wait for an announcer's address at a time, and data
+    /// connections to declared ports (FTPS) that a client's address may have.
     pub max_expectations_per_source: u32,
 }
 const _: () = assert!(size_of::<Settings>() == 40);

@@ -23,7 +23,10 @@ pub struct Source {
     pub sessions: i32,
     /// Announcements of its own that wait for their data connection.
     pub expectations: i32,
+    /// Data connections of encrypted sessions, to declared ports, whose client it is.
+    pub encrypted: i32,
 }
+const _: () = assert!(size_of::<Source>() == 12);
 
 /// Which number of a [`Source`] is meant.
 pub mod what {
@@ -31,4 +34,6 @@ pub mod what {
     pub const SESSIONS: u32 = 0;
     /// [`super::Source::expectations`].
     pub const EXPECTATIONS: u32 = 1;
+    /// [`super::Source::encrypted`].
+    pub const ENCRYPTED: u32 = 2;
 }

@@ -55,6 +55,21 @@ pub struct Expectation {
 }
 const _: () = assert!(size_of::<Expectation>() == 88);
 
+impl Flow {
+    /// The client whose data connection to a declared port (FTPS) this is. `None`
+    /// for others, and for the answers of such a one.
+    #[inline(always)]
+    pub const fn encrypted_client(&self, key: &Tuple) -> Option<SourceKey> {
+        if self.kind != Kind::Encrypted as u8 || self.flags & FLOW_FORWARD == 0 {
+            return None;
+        }
+        Some(SourceKey {
+            addr: key.src,
+            domain: key.domain,
+        })
+    }
+}
+
 impl Expectation {
     /// The host that announced it.
     #[inline(always)]

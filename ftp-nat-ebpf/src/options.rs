@@ -22,6 +22,12 @@ pub struct Found {
     pub kept: u32,
 }
 
+/// Whether the segment is signed (RFC 2385, RFC 5925): nothing of it can be edited.
+#[inline(always)]
+pub fn is_signed(packet: &Packet) -> bool {
+    find(packet, option::MD5).is_some() || find(packet, option::AO).is_some()
+}
+
 /// Reads the options into the scratch header and finds one of a kind.
 ///
 /// The result is handed over in memory, so that the verifier goes on from here

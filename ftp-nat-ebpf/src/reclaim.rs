@@ -31,6 +31,8 @@ pub struct Walk {
     pub key: SourceKey,
     /// How many there were.
     found: i32,
+    /// Of `FLOWS`: how many were removed.
+    removed: u32,
     /// When this CPU last went through `FLOWS`, `SESSIONS` and `EXPECTATIONS`.
     last_ns: [u64; 3],
 }
@@ -51,6 +53,7 @@ fn is_due(walk: &mut Walk, table: usize) -> bool {
     }
     walk.last_ns[table] = now;
     walk.found = 0;
+    walk.removed = 0;
     true
 }
 
@@ -58,20 +61,32 @@ fn is_due(walk: &mut Walk, table: usize) -> bool {
 #[inline(never)]
 pub fn flows() -> u32 {
     let Some(scratch) = scratch() else { return 0 };
-    // SAFETY: this CPU's own memory.
-    if !is_due(unsafe { &mut (*scratch).walk }, OF_FLOWS) {
+    if encrypted(scratch) == NOT_DUE {
         return 0;
     }
+    // SAFETY: this CPU's own memory. The number is in a map, or the verifier would
+    // follow each value.
+    unsafe { (&raw const (*scratch).walk.removed).read_volatile() }
+}
+
+/// The same; gives how many of `walk.key`'s data connections to declared ports
+/// are left, or [`NOT_DUE`].
+#[inline(never)]
+pub fn encrypted(scratch: *mut Scratch) -> i32 {
     // SAFETY: this CPU's own memory; the callback takes what the helper gives for
-    // this map. The number is in a map, or the verifier would follow each value.
+    // this map.
     unsafe {
+        let walk = &raw mut (*scratch).walk;
+        if !is_due(&mut *walk, OF_FLOWS) {
+            return NOT_DUE;
+        }
         bpf_for_each_map_elem(
             (&raw const FLOWS).cast_mut().cast(),
             flow as *mut c_void,
             core::ptr::null_mut(),
             0,
         );
-        (&raw const (*scratch).walk.found).read_volatile() as u32
+        (&raw const (*walk).found).read_volatile()
     }
 }
 
@@ -83,8 +98,10 @@ extern "C" fn flow(_map: *mut c_void, key: *mut c_void, value: *mut c_void, _: *
         forget_flow(key, flow);
         if let Some(scratch) = scratch() {
             // SAFETY: this CPU's own memory.
-            unsafe { (*scratch).walk.found += 1 };
+            unsafe { (*scratch).walk.removed += 1 };
         }
+    } else if let Some(client) = flow.encrypted_client(key) {
+        note(&client.addr, client.domain);
     }
     0
 }

@@ -7,16 +7,16 @@ use crate::{
     reclaim, sync,
 };
 
-/// One of the two numbers of a host.
+/// One of the numbers of a host.
 #[inline(always)]
 fn number(key: &SourceKey, of: u32) -> Option<*mut i32> {
     let source = SOURCES.get_ptr_mut(key)?;
     // SAFETY: a live map value.
     unsafe {
-        Some(if of == what::SESSIONS {
-            &raw mut (*source).sessions
-        } else {
-            &raw mut (*source).expectations
+        Some(match of {
+            what::SESSIONS => &raw mut (*source).sessions,
+            what::EXPECTATIONS => &raw mut (*source).expectations,
+            _ => &raw mut (*source).encrypted,
         })
     }
 }
@@ -77,10 +77,10 @@ pub fn recount(scratch: *mut Scratch, of: u32) {
     if unsafe { n.read_volatile() } < limit(of) {
         return;
     }
-    let counted = if of == what::SESSIONS {
-        reclaim::sessions(scratch)
-    } else {
-        reclaim::expectations(scratch)
+    let counted = match of {
+        what::SESSIONS => reclaim::sessions(scratch),
+        what::EXPECTATIONS => reclaim::expectations(scratch),
+        _ => reclaim::encrypted(scratch),
     };
     if counted >= 0 {
         // SAFETY: a live map value.

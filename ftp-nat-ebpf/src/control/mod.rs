@@ -276,7 +276,7 @@ pub fn handshake(packet: Packet) -> i32 {
     if !wanted {
         return NOT_CONTROL;
     }
-    if options::find(packet, option::MD5).is_some() || options::find(packet, option::AO).is_some() {
+    if options::is_signed(packet) {
         count(Counter::Signed);
         return NOT_CONTROL;
     }

@@ -20,8 +20,8 @@ use super::{default_port, encrypted};
 use crate::{
     event,
     maps::{
-        CREATE, EXPECTATIONS, FLOWS, REPLACE, SESSIONS, SIDE_INSIDE, STACK_FLOWS, count, scratch,
-        setting, settings, side,
+        CREATE, EXPECTATIONS, FLOWS, REPLACE, SESSIONS, SIDE_INSIDE, STACK_FLOWS, Scratch, count,
+        scratch, setting, settings, side,
     },
     memory,
     packet::Packet,
@@ -36,6 +36,8 @@ pub const MADE: u32 = 1;
 pub const FULL: u32 = 2;
 /// The SYN is for the end that announced on the gateway itself.
 pub const LOCAL: u32 = 3;
+/// The client has as many as one may have: the SYN may be sent again.
+pub const CAPPED: u32 = 4;
 
 /// Makes the flows of a data connection, if this SYN is one that is expected.
 #[inline(always)]
@@ -55,13 +57,44 @@ fn unannounced(packet: Packet, now: u64) -> u32 {
     if setting(SETTING_DRAINING) {
         return NONE;
     }
-    let counter = if encrypted::expects(packet, scratch, now) {
-        Counter::FlowsEncrypted
-    } else if default_port::expects(packet, scratch) {
-        Counter::FlowsDefaultPort
-    } else {
+    if encrypted::expects(packet, scratch, now) {
+        return declared(packet, scratch, now);
+    }
+    if !default_port::expects(packet, scratch) {
         return NONE;
+    }
+    make_unannounced(packet, scratch, Counter::FlowsDefaultPort, now)
+}
+
+/// A SYN to a declared port, of the client of an encrypted session: it may have
+/// so many.
+#[inline(always)]
+fn declared(packet: Packet, scratch: *mut Scratch, now: u64) -> u32 {
+    // SAFETY: this CPU's own memory.
+    let client = unsafe {
+        let client = &mut (*scratch).walk.key;
+        client.addr = packet.tuple.src;
+        client.domain = packet.tuple.domain;
+        &*client
     };
+    if sources::take(client, what::ENCRYPTED) == 0 {
+        sources::recount(scratch, what::ENCRYPTED);
+        if sources::take(client, what::ENCRYPTED) == 0 {
+            event::ftp_nat_data(What::DataRefused as u32, Counter::FlowsSourceCap as u32);
+            count(Counter::FlowsSourceCap);
+            return CAPPED;
+        }
+    }
+    let made = make_unannounced(packet, scratch, Counter::FlowsEncrypted, now);
+    if made != MADE {
+        sources::give(client, what::ENCRYPTED);
+    }
+    made
+}
+
+/// Makes the flows of what was found to be let by, in scratch memory.
+#[inline(never)]
+fn make_unannounced(packet: Packet, scratch: *mut Scratch, counter: Counter, now: u64) -> u32 {
     // SAFETY: this CPU's own memory, just written.
     let expected = unsafe { &(*scratch).expected };
     if expected.flags & EXPECT_LOCAL != 0 {
@@ -301,7 +334,13 @@ pub fn forget(key: &Tuple, flow: &Flow) {
             let _ = STACK_FLOWS.remove(exit);
         }
     }
-    let _ = FLOWS.remove(key);
+    let client = flow.encrypted_client(key);
+    // Of several CPUs, the one that removes it counts it.
+    if FLOWS.remove(key).is_ok()
+        && let Some(client) = client
+    {
+        sources::give(&client, what::ENCRYPTED);
+    }
 }
 
 /// The end that connects tries again after a RST of its own: the other one still

@@ -50,6 +50,7 @@ pub fn open(packet: Packet) -> i32 {
         // There may be room now, for the SYN that will be sent again. The stack
         // would answer this one by a RST.
         flow::FULL if reclaim::flows() != 0 => return TC_ACT_SHOT as i32,
+        flow::CAPPED => return TC_ACT_SHOT as i32,
         flow::LOCAL => {
             mark(&packet);
             return TC_ACT_UNSPEC;

@@ -29,10 +29,7 @@ pub fn at_egress(packet: Packet) {
     } else {
         packet.tuple.sport
     };
-    if settings().flags & SETTING_DRAINING != 0
-        || !is_watched(port)
-        || options::find(&packet, option::MD5).is_some()
-        || options::find(&packet, option::AO).is_some()
+    if settings().flags & SETTING_DRAINING != 0 || !is_watched(port) || options::is_signed(&packet)
     {
         return;
     }

@@ -13,7 +13,7 @@ use ftp_nat_common::{
 use super::{local::has_socket, now, pickup::ends_line, session};
 use crate::{
     maps::{CANDIDATES, REPLACE, Scratch, is_watched, scratch, setting},
-    memory,
+    memory, options,
     packet::Packet,
 };
 
@@ -47,6 +47,7 @@ enum Side {
 fn is_ordinary(packet: &Packet) -> bool {
     packet.flags & (flag::ACK | flag::RST | flag::FIN | flag::SYN) == flag::ACK
         && !setting(SETTING_DRAINING)
+        && !options::is_signed(packet)
 }
 
 /// The client's packet makes a candidate, if there is none of this connection.

@@ -12,8 +12,11 @@ use ftp_nat_common::{
 
 use super::{now, pair, session};
 use crate::{
-    maps::{CANDIDATES, REPLACE, Scratch, count, is_control_port, is_watched, learn_port, scratch},
-    memory,
+    maps::{
+        CANDIDATES, CREATE, REPLACE, Scratch, count, is_control_port, is_watched, learn_port,
+        scratch,
+    },
+    memory, options,
     packet::{Packet, load},
 };
 
@@ -25,8 +28,28 @@ pub fn sight(packet: Packet) {
     // SAFETY: only its presence matters.
     let wanted = ordinary
         && (is_watched(packet.tuple.dport) || unsafe { CANDIDATES.get(&packet.tuple) }.is_some());
-    if wanted {
+    if !wanted {
+        return;
+    }
+    if options::is_signed(&packet) {
+        leave(packet);
+    } else {
         super::sight(packet);
+    }
+}
+
+/// A signed connection is never learned, from whichever packet. It is counted
+/// once, as far as there is room to remember it.
+#[inline(always)]
+fn leave(packet: Packet) {
+    let Some(scratch) = scratch() else { return };
+    // SAFETY: this CPU's own memory.
+    let (key, candidate) = unsafe { (&mut (*scratch).key, &mut (*scratch).candidate) };
+    *key = packet.tuple;
+    candidate.at_ns = now();
+    candidate.state = REFUSED;
+    if CANDIDATES.insert(&*key, &*candidate, CREATE).is_ok() {
+        count(Counter::Signed);
     }
 }
 

@@ -27,8 +27,8 @@ pub(super) fn correct(
 #[cfg(test)]
 mod tests {
     use ftp_nat_common::{
-        addr::Addr,
-        translation::{Expectation, ExpectationKey},
+        addr::{Addr, Port, Tuple},
+        translation::{Expectation, ExpectationKey, FLOW_FORWARD, Flow, Kind},
     };
 
     use super::*;
@@ -44,6 +44,7 @@ mod tests {
         let source = |sessions, expectations| Source {
             sessions,
             expectations,
+            encrypted: 0,
         };
         add_session(&maps, 1, 3600, 0);
         add_session(&maps, 2, 3600, 0);
@@ -57,6 +58,25 @@ mod tests {
         maps.expectations
             .set(&ExpectationKey::default(), &waiting)
             .unwrap();
+        let client = |n, kind, flags| {
+            let key = Tuple {
+                src: host(1, 0).addr,
+                sport: Port::new(n),
+                ..Tuple::default()
+            };
+            let flow = Flow {
+                kind: kind as u8,
+                last_ns: NOW,
+                flags,
+                ..Flow::default()
+            };
+            maps.flows.set(&key, &flow).unwrap();
+        };
+        client(1, Kind::Encrypted, FLOW_FORWARD);
+        client(2, Kind::Encrypted, FLOW_FORWARD);
+        // The answers of one, and what was announced.
+        client(3, Kind::Encrypted, 0);
+        client(4, Kind::Pasv, FLOW_FORWARD);
         // Wrong in every way: too many, too few, of a host that has none.
         maps.sources.set(&host(1, 0), &source(5, -2)).unwrap();
         maps.sources.set(&host(9, 0), &source(1, 1)).unwrap();
@@ -65,7 +85,16 @@ mod tests {
         all.sort_by_key(|(key, _)| key.domain);
         assert_eq!(
             all,
-            [(host(1, 0), source(2, 0)), (host(5, 7), source(0, 1))]
+            [
+                (
+                    host(1, 0),
+                    Source {
+                        encrypted: 2,
+                        ..source(2, 0)
+                    }
+                ),
+                (host(5, 7), source(0, 1))
+            ]
         );
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::ErrorKind,
-    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream},
     os::{fd::AsRawFd as _, unix::process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -16,7 +16,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use nix::sched::{CloneFlags, setns};
+use nix::{
+    sched::{CloneFlags, setns},
+    sys::socket::{
+        AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, setsockopt, socket, sockopt,
+    },
+};
 
 use super::{
     capture::Capture,
@@ -184,6 +189,19 @@ impl Host {
         self.enter(|| {
             TcpStream::connect_timeout(&to, wait::scaled(Duration::from_secs(5)))
                 .map_err(|e| anyhow!(e).context(format!("cannot connect to {to}")))
+        })
+    }
+
+    /// The same over IPv4 from a port of this host's.
+    pub fn connect_from(&self, port: u16, to: SocketAddrV4) -> Result<TcpStream> {
+        self.enter(|| {
+            let flags = SockFlag::SOCK_CLOEXEC;
+            let fd = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
+            setsockopt(&fd, sockopt::ReuseAddr, &true)?;
+            let own = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
+            bind(fd.as_raw_fd(), &SockaddrIn::from(own)).context("bind")?;
+            connect(fd.as_raw_fd(), &SockaddrIn::from(to)).context("connect")?;
+            Ok(TcpStream::from(fd))
         })
     }
 

@@ -8,3 +8,4 @@
 mod floor;
 mod links;
 mod site;
+mod vrf;

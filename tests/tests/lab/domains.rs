@@ -1,9 +1,6 @@
 //! Two inside networks with the same addresses.
 
-use std::{
-    net::{SocketAddr, SocketAddrV4, TcpStream},
-    os::fd::{AsRawFd as _, FromRawFd as _, IntoRawFd as _},
-};
+use std::net::{SocketAddr, SocketAddrV4};
 
 use anyhow::{Context, Result, ensure};
 use ftp_nat_tests::lab::{
@@ -14,9 +11,6 @@ use ftp_nat_tests::lab::{
     link,
     net::Net,
     topology::{CLIENT_INSIDE, ETH, GATEWAY_INSIDE, GATEWAY_OUTSIDE, SERVER_OUTSIDE},
-};
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, setsockopt, socket, sockopt,
 };
 
 /// The control connection's port at either client, and the one it announces.
@@ -81,7 +75,8 @@ impl Twins {
     /// Both clients log in, from the same port.
     fn log_in(&self) -> Result<[Control; 2]> {
         let log_in = |client: &Host| {
-            let stream = connect_from(client, CONTROL_PORT)?;
+            let server = SocketAddrV4::new(SERVER_OUTSIDE, 21);
+            let stream = client.connect_from(CONTROL_PORT, server)?;
             let mut control = Control::over(client, stream)?;
             control.expect("USER anonymous", 230)?;
             control.expect("TYPE I", 200)?;
@@ -122,25 +117,6 @@ table ip nat {
     }
 }"
     .to_owned()
-}
-
-/// A connection to the server from a port of the client's.
-fn connect_from(client: &Host, port: u16) -> Result<TcpStream> {
-    client.enter(|| {
-        let fd = socket(
-            AddressFamily::Inet,
-            SockType::Stream,
-            SockFlag::SOCK_CLOEXEC,
-            None,
-        )?;
-        setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-        let own = SocketAddrV4::new(CLIENT_INSIDE, port);
-        bind(fd.as_raw_fd(), &SockaddrIn::from(own)).context("bind")?;
-        let to = SocketAddrV4::new(SERVER_OUTSIDE, 21);
-        connect(fd.as_raw_fd(), &SockaddrIn::from(to)).context("connect")?;
-        // SAFETY: the descriptor is open, and nobody else's.
-        Ok(unsafe { TcpStream::from_raw_fd(fd.into_raw_fd()) })
-    })
 }
 
 #[test]

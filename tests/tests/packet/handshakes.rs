@@ -9,14 +9,15 @@ use ftp_nat_common::{
     counter::Counter as C,
     layout::map,
     line::Line,
-    pairing::{Candidate, SYN},
+    pairing::{Candidate, PairingKey, SYN, Sighting},
     session::{CLIENT, SERVER},
 };
 
 use crate::{
-    bench::Bench,
+    bench::{At, Bench, PASS},
     connection::Connection,
     hosts::{Family, GATEWAY},
+    packet::Packet,
     table::{play, row},
 };
 
@@ -204,4 +205,48 @@ fn a_syn_ack_that_can_not_be_edited_answers_nothing() {
     let left = bench.entries::<Tuple, Candidate>(map::CANDIDATES);
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].1.state, SYN);
+}
+
+/// Signatures (RFC 2385, RFC 5925) are in every segment, and any edit would break
+/// them: such a connection isn't picked up later on, whether its handshake was
+/// seen or not.
+#[test]
+fn a_signed_connection_is_never_learned() {
+    let mut bench = Bench::new();
+    let unsigned: &[u8] = &[];
+    let md5 = [&[19, 18][..], &[7; 16]].concat();
+    let ao = [&[29, 16, 1, 1][..], &[7; 12]].concat();
+    for signature in [unsigned, &md5, &ao] {
+        let is_signed = !signature.is_empty();
+        for seen in [true, false] {
+            bench.clear();
+            let c = Connection::routed(Family::V4);
+            let pass = |bench: &mut Bench, hooks: (At, At), packet: Packet| {
+                let packet = packet.options(signature);
+                for hook in [hooks.0, hooks.1] {
+                    let out = bench.run(hook, &packet);
+                    assert_eq!(out.verdict, PASS);
+                    if is_signed {
+                        assert_eq!(out.bytes, packet.bytes(), "it was changed");
+                    }
+                }
+            };
+            if seen {
+                pass(&mut bench, c.client_hooks(), c.syn());
+                pass(&mut bench, c.server_hooks(), c.syn_ack());
+            }
+            for _ in 0..3 {
+                let (ours, theirs) = (c.client_packet(), c.server_packet());
+                pass(&mut bench, c.client_hooks(), ours.payload("NOOP\r\n"));
+                pass(&mut bench, c.server_hooks(), theirs.payload("200 Ok\r\n"));
+            }
+            let name = format!("{signature:?}, handshake seen: {seen}");
+            assert_eq!(bench.sessions().len(), usize::from(seen && !is_signed));
+            // What egress could learn from, of a packet that has its tag.
+            let sightings = bench.entries::<PairingKey, Sighting>(map::SIGHTINGS);
+            assert_eq!(sightings.is_empty(), is_signed, "{name}");
+            assert_eq!(bench.count(C::Signed) > 0, is_signed, "{name}");
+            assert!(bench.count(C::Signed) <= 3, "not each packet: {name}");
+        }
+    }
 }

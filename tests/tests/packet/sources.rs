@@ -12,10 +12,11 @@ use ftp_nat_common::{
     session::{SESSION_RST, Session},
     source::{Source, SourceKey},
     tcp::flag,
+    translation::{FLOW_RST, Flow},
 };
 
 use crate::{
-    bench::{At, Bench, PASS, REDIRECT},
+    bench::{At, Bench, DROP, PASS, REDIRECT},
     connection::Connection,
     hosts::{CLIENT, Family, GATEWAY, NEIGHBOUR, SERVER},
     packet::Packet,
@@ -53,6 +54,7 @@ fn set(bench: &mut Bench, sessions: i32, expectations: i32) {
     let source = Source {
         sessions,
         expectations,
+        encrypted: 0,
     };
     bench.insert(map::SOURCES, key, source);
 }
@@ -216,4 +218,66 @@ fn the_server_that_announces_is_the_source() {
     c.server_says(&mut bench, "227 Passive (10,10,0,5,30,4)\r\n");
     assert_eq!(bench.source(c.server.0, 0), (0, 1));
     assert_eq!(bench.source(c.client.0, 0), (1, 0));
+}
+
+/// Ports declared for encrypted sessions: a client opens as many connections as
+/// it likes, without an announcement for each.
+#[test]
+fn a_client_has_so_many_connections_to_declared_ports() {
+    let mut bench = Bench::new();
+    bench.settings(|s| {
+        s.max_expectations_per_source = 2;
+        (s.encrypted_first, s.encrypted_last) = (50_000, 50_009);
+    });
+    let mut c = Connection::published(Family::V4, GATEWAY);
+    c.establish(&mut bench);
+    c.client_says(&mut bench, "AUTH TLS\r\n");
+    c.server_says(&mut bench, "234 Go on\r\n");
+    c.client_says(&mut bench, b"\x16\x03\x01\x00\x01x");
+    let dial = |bench: &mut Bench, port| {
+        let to = (c.server_seen.0, 50_001);
+        let syn = Packet::tcp((c.client.0, port), to).flags(flag::SYN);
+        bench.run(At::FromOutside, &syn).verdict
+    };
+    let counted = |bench: &Bench| {
+        let key = SourceKey {
+            addr: c.client.0.into(),
+            domain: 0,
+        };
+        let found: Source = bench.get(map::SOURCES, key).unwrap_or_default();
+        found.encrypted
+    };
+    let first = [dial(&mut bench, 5001), dial(&mut bench, 5002)];
+    assert_eq!(first, [REDIRECT; 2]);
+    // A SYN that is sent again is of a connection that there is.
+    assert_eq!(dial(&mut bench, 5002), REDIRECT);
+    assert_eq!((bench.flows().len(), counted(&bench)), (4, 2));
+    for port in 6001..6010 {
+        assert_eq!(dial(&mut bench, port), DROP);
+    }
+    assert_eq!(bench.count(C::FlowsSourceCap), 9);
+    assert_eq!((bench.flows().len(), counted(&bench)), (4, 2));
+    // Once they are over there is room for others, though nobody swept them up.
+    for (key, flow) in bench.flows() {
+        let over = Flow {
+            flags: flow.flags | FLOW_RST,
+            last_ns: 1,
+            ..flow
+        };
+        bench.insert(map::FLOWS, key, over);
+    }
+    until(|| dial(&mut bench, 7001) == REDIRECT);
+    assert_eq!((bench.flows().len(), counted(&bench)), (2, 1));
+    // A number that is wrong is put right.
+    let key = SourceKey {
+        addr: c.client.0.into(),
+        domain: 0,
+    };
+    let wrong = Source {
+        encrypted: 2,
+        ..Source::default()
+    };
+    bench.insert(map::SOURCES, key, wrong);
+    until(|| dial(&mut bench, 7002) == REDIRECT);
+    assert_eq!((bench.flows().len(), counted(&bench)), (4, 2));
 }

@@ -66,6 +66,9 @@ pub(super) struct Options {
           value_parser = clap::value_parser!(u32).range(1..))]
     max_sessions_per_source: u32,
     /// Announcements of one address that may wait at a time.
+    ///
+    /// With --ftps-passive-range also how many data connections to those ports one
+    /// client address may have at a time: more wait, counted as flows_source_cap.
     #[arg(long, value_name = "N", default_value_t = Policy::default().max_pending_per_source,
           value_parser = clap::value_parser!(u32).range(1..))]
     max_pending_per_source: u32,

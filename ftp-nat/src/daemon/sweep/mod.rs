@@ -108,6 +108,8 @@ impl Sweep {
                     let removed = remove_connection(maps, [key, peer], now_ns)?;
                     self.swept.connections += usize::from(removed.iter().any(Option::is_some));
                     self.events.extend(went_idle(&key, &removed, now_ns));
+                } else if let Some(client) = flow.encrypted_client(&key) {
+                    self.counted.entry(client).or_default().encrypted += 1;
                 }
             }
         } else if self.exits != Cursor::End {
