@@ -21,6 +21,7 @@
 //! | [`traffic`] | bytes of data connections, for the metrics |
 //! | [`view`] | what a person or a script sees of the maps: the JSON of every command |
 //! | [`render`] | the same as tables |
+//! | [`top`] | the same on a whole terminal, as it comes and goes |
 //! | [`cli`] | the command line, one file per verb |
 //! | [`error`] | what can go wrong |
 //! | `sys` | the few system calls that no crate offers |
@@ -45,6 +46,7 @@ pub mod ports;
 pub mod render;
 pub mod service;
 mod sys;
+pub mod top;
 pub mod traffic;
 pub mod view;
 

@@ -14,7 +14,6 @@ use crate::{
     control_socket::{Answer, Request, ask::ask},
     explain::{Explanation, Surroundings, elsewhere, explain},
     history::{Found, Which},
-    maps::Maps,
     render,
 };
 
@@ -103,39 +102,4 @@ pub(super) fn find(path: &std::path::Path, which: Which) -> anyhow::Result<Found
         }
     }
     bail!("`run` did not answer as expected: it is of another version; start it again")
-}
-
-impl Surroundings {
-    /// What the maps say of them.
-    pub(super) fn of(maps: &Maps) -> crate::Result<Self> {
-        use ftp_nat_common::layout::INTERFACE_LAN;
-        let name = |entry: &ftp_nat_common::layout::Interface| {
-            let end = entry
-                .name
-                .iter()
-                .position(|b| *b == 0)
-                .unwrap_or(entry.name.len());
-            String::from_utf8_lossy(&entry.name[..end]).into_owned()
-        };
-        let mut interfaces = maps.interfaces.all()?;
-        interfaces.sort_by_key(|(index, _)| *index);
-        let side = |lan: bool| {
-            interfaces
-                .iter()
-                .filter(|(_, entry)| {
-                    (entry.flags & INTERFACE_LAN != 0) == lan && entry.moved_to == 0
-                })
-                .map(|(_, entry)| name(entry))
-                .collect()
-        };
-        let declared = maps.settings.get(&0)?;
-        let declared = declared.map(|s| (s.encrypted_first, s.encrypted_last));
-        Ok(Self {
-            encrypted: declared.filter(|(first, _)| *first != 0),
-            ports: crate::ports::watched(maps)?.iter().collect(),
-            wan: side(false),
-            lan: side(true),
-            elsewhere: Vec::new(),
-        })
-    }
 }

@@ -14,6 +14,7 @@ mod reload;
 mod run;
 mod sessions;
 mod stats;
+mod top;
 mod translations;
 mod unload;
 
@@ -53,6 +54,7 @@ enum Verb {
     Doctor(doctor::Options),
     Events(events::Options),
     Explain(explain::Options),
+    Top(top::Options),
 }
 
 /// Where the data path is pinned.
@@ -110,6 +112,7 @@ pub fn run(words: Vec<OsString>) -> anyhow::Result<()> {
         Verb::Translations(options) => translations::run(&options),
         Verb::Events(options) => events::run(&options),
         Verb::Explain(options) => explain::run(&options),
+        Verb::Top(options) => top::run(&options),
         Verb::Config(options) => config::run(&options),
         Verb::Reload(options) => reload::run(&options),
         Verb::Doctor(options) => doctor::run(&options),

@@ -4,6 +4,7 @@ use std::{
     io::{self, BufRead as _, BufReader, Write as _},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{Answer, Request, place};
@@ -18,6 +19,15 @@ pub struct Answers {
 
 /// Asks the instance that serves `pin_path`.
 pub fn ask(pin_path: &Path, request: &Request) -> Result<Answers> {
+    ask_within(pin_path, request, None)
+}
+
+/// The same, with a limit to how long each answer may take.
+pub fn ask_within(
+    pin_path: &Path,
+    request: &Request,
+    patience: Option<Duration>,
+) -> Result<Answers> {
     let path = place::of(pin_path);
     let fail = |e: io::Error| match e.kind() {
         // A socket whose process died refuses.
@@ -27,6 +37,10 @@ pub fn ask(pin_path: &Path, request: &Request) -> Result<Answers> {
         _ => Error::io(format!("asking at {}", path.display()))(e),
     };
     let mut stream = UnixStream::connect(&path).map_err(fail)?;
+    stream
+        .set_read_timeout(patience)
+        .and_then(|()| stream.set_write_timeout(patience))
+        .map_err(fail)?;
     let mut line = serde_json::to_vec(request).map_err(|e| fail(e.into()))?;
     line.push(b'\n');
     stream.write_all(&line).map_err(fail)?;

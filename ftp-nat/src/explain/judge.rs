@@ -1,12 +1,13 @@
 //! From what happened to what it means. Nothing is looked up here, so that each
 //! verdict can be tested by what leads to it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use ftp_nat_common::counter::Counter;
 use jiff::Timestamp;
 
 use super::{
+    Surroundings,
     attempts::{self, Attempt, Opened, Over, Told},
     verdict::{Level, Name, Verdict},
     words,
@@ -18,22 +19,6 @@ use crate::{
     },
     history::{Found, Record},
 };
-
-/// What verdicts depend on besides what happened.
-#[derive(Clone, Debug, Default)]
-pub struct Surroundings {
-    /// The watched ports.
-    pub ports: Vec<u16>,
-    /// The outside interfaces.
-    pub wan: Vec<String>,
-    /// The inside interfaces.
-    pub lan: Vec<String>,
-    /// The ports that clients of encrypted sessions may reach at their servers, first
-    /// and last.
-    pub encrypted: Option<(u16, u16)>,
-    /// Servers that the client in question talks to by ports that aren't watched.
-    pub elsewhere: Vec<SocketAddr>,
-}
 
 /// How long nobody need come before that is worth a word, in seconds.
 const PATIENCE_SECS: i64 = 5;

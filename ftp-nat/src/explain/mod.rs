@@ -8,12 +8,14 @@
 //! | [`judge`] | from that to verdicts |
 //! | [`verdict`] | their names |
 //! | `words` | what they say |
+//! | [`surroundings`] | what they depend on besides |
 //! | [`steps`] | the rows of the ladder |
 
 pub mod attempts;
 pub mod elsewhere;
 pub mod judge;
 pub mod steps;
+pub mod surroundings;
 #[cfg(test)]
 mod tests;
 pub mod verdict;
@@ -22,7 +24,7 @@ mod words;
 use jiff::Timestamp;
 use serde::Serialize;
 
-pub use self::{judge::Surroundings, verdict::Verdict};
+pub use self::{surroundings::Surroundings, verdict::Verdict};
 use crate::{
     history::{Found, Record},
     view::SCHEMA,

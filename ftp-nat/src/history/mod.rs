@@ -61,6 +61,11 @@ pub enum Which {
         /// So many.
         last: usize,
     },
+    /// Just these.
+    Names {
+        /// Their names.
+        sessions: Vec<SessionId>,
+    },
 }
 
 /// What is known of what was asked for.
@@ -184,6 +189,13 @@ impl History {
     /// What is known of what is asked for.
     #[must_use]
     pub fn find(&self, which: &Which) -> Found {
+        if let Which::Names { sessions } = which {
+            let named = sessions.iter().filter_map(|id| self.sessions.get(id));
+            return Found {
+                sessions: named.map(|kept| kept.record.clone()).collect(),
+                strays: Vec::new(),
+            };
+        }
         let mut sessions: Vec<_> = self
             .sessions
             .values()
@@ -194,13 +206,13 @@ impl History {
                     .to_string()
                     .starts_with(&prefix.to_ascii_lowercase()),
                 Which::Client { address, .. } => kept.record.is_of(*address),
-                Which::Last { .. } => true,
+                Which::Last { .. } | Which::Names { .. } => true,
             })
             .collect();
         // The one that was heard of last is the last one.
         sessions.sort_by_key(|kept| kept.rank.1);
         let most = match which {
-            Which::Name { .. } => usize::MAX,
+            Which::Name { .. } | Which::Names { .. } => usize::MAX,
             Which::Client { last, .. } | Which::Last { last } => *last,
         };
         let from = sessions.len().saturating_sub(most);
@@ -355,6 +367,15 @@ pub(crate) mod tests {
         assert_eq!(count(client("10.10.0.2", 1)), 1);
         assert_eq!(count(client("61.144.1.2", 9)), 3, "as the server sees it");
         assert_eq!(count(client("10.10.0.9", 9)), 0);
+        let named = |ids: &[u64]| Which::Names {
+            sessions: ids.iter().copied().map(SessionId).collect(),
+        };
+        assert_eq!(
+            count(named(&[2, 9, 1])),
+            2,
+            "and none for one that nobody knows"
+        );
+        assert_eq!(count(named(&[])), 0);
     }
 
     #[test]

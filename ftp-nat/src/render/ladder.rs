@@ -84,6 +84,22 @@ pub enum Paint {
     Changed,
     /// Something went wrong.
     Bad,
+    /// Something may go wrong.
+    Doubtful,
+}
+
+impl Paint {
+    /// A text in a terminal's colours.
+    #[must_use]
+    pub fn text(self, text: &str) -> String {
+        let code = match self {
+            Self::Plain => return text.to_owned(),
+            Self::Changed => 32,
+            Self::Bad => 31,
+            Self::Doubtful => 33,
+        };
+        format!("\x1b[1;{code}m{text}\x1b[0m")
+    }
 }
 
 /// A ladder, ready to be printed.
@@ -139,16 +155,17 @@ impl Ladder {
         let column = self.column;
         let rule = "-".repeat(column);
         let margin = " ".repeat(if self.times { TIME } else { 0 });
-        let mut lines = vec![
-            (
-                Paint::Plain,
-                format!(
-                    "{margin}  {:<column$}  gateway   {}",
-                    self.client, self.server
-                ),
-            ),
-            (Paint::Plain, format!("{margin}  {rule}  -------   {rule}")),
-        ];
+        let mut lines = Vec::new();
+        let (left, right) = (&self.client, &self.server);
+        let (left, right) = (pieces(Some(left), column), pieces(Some(right), column));
+        for n in 0..left.len().max(right.len()) {
+            let at = |side: &[String]| side.get(n).cloned().unwrap_or_default();
+            let gateway = if n == 0 { "gateway" } else { "" };
+            let (left, right) = (at(&left), at(&right));
+            let line = format!("{margin}  {left:<column$}  {gateway:<7}   {right}");
+            lines.push((Paint::Plain, line.trim_end().to_owned()));
+        }
+        lines.push((Paint::Plain, format!("{margin}  {rule}  -------   {rule}")));
         for row in &self.rows {
             let mut drawn = match row {
                 Row::Said {
@@ -243,12 +260,8 @@ pub(crate) fn pieces(text: Option<&String>, width: usize) -> Vec<String> {
 impl fmt::Display for Ladder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (paint, line) in self.lines() {
-            let (on, off) = match (self.color, paint) {
-                (false, _) | (_, Paint::Plain) => ("", ""),
-                (true, Paint::Changed) => ("\x1b[1;32m", "\x1b[0m"),
-                (true, Paint::Bad) => ("\x1b[1;31m", "\x1b[0m"),
-            };
-            writeln!(f, "{on}{}{off}", line.trim_end())?;
+            let paint = if self.color { paint } else { Paint::Plain };
+            writeln!(f, "{}", paint.text(line.trim_end()))?;
         }
         Ok(())
     }
@@ -324,6 +337,22 @@ mod tests {
         );
         let last = text.lines().last().unwrap();
         assert_eq!(last, "  60.000s  ** nobody came");
+    }
+
+    #[test]
+    fn the_names_of_the_ends_fit_too() {
+        let mut ladder = ladder().times(true);
+        ladder.client = "client 10.10.0.1:40000 (as 61.144.1.2:50000)".to_owned();
+        let text = ladder.fit(80).to_string();
+        let lines: Vec<&str> = text.lines().take(3).collect();
+        assert_eq!(
+            lines,
+            [
+                "           client 10.10.0.1:40000 (as    gateway   server",
+                "           61.144.1.2:50000)",
+                "           ----------------------------  -------   ----------------------------",
+            ]
+        );
     }
 
     #[test]

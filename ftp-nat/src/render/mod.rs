@@ -4,7 +4,7 @@ mod doctor;
 mod events;
 mod explain;
 pub mod ladder;
-mod numbers;
+pub mod numbers;
 mod sessions;
 mod stats;
 mod table;
@@ -14,7 +14,7 @@ pub(crate) use self::events::{sentence, unannounced};
 pub use self::{
     doctor::doctor,
     events::event,
-    explain::{Style, explanation},
+    explain::{Style, explanation, session_lines},
     sessions::sessions,
     stats::stats,
     translations::translations,

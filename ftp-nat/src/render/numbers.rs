@@ -1,7 +1,8 @@
 //! Times and sizes as people read them.
 
 /// A time: `850ms`, `12s`, `3m04s`, `2h05m`, `4d03h`.
-pub(super) fn duration(ms: u64) -> String {
+#[must_use]
+pub fn duration(ms: u64) -> String {
     let s = ms / 1000;
     match s {
         0 => format!("{ms}ms"),
@@ -13,7 +14,8 @@ pub(super) fn duration(ms: u64) -> String {
 }
 
 /// A size: `999 B`, `1.5 kB`, `20.0 MB` (powers of 1000).
-pub(super) fn bytes(bytes: u64) -> String {
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if bytes < 1000 {
         return format!("{bytes} B");

@@ -10,6 +10,7 @@ use super::{
     host::Host,
     peers,
     process::{Finished, Process},
+    pty::Terminal,
     wait,
 };
 
@@ -134,6 +135,13 @@ impl Builder {
         self.host.spawn(command, "ftp-nat-verb")
     }
 
+    /// Starts another verb on a terminal of that size.
+    pub fn on_terminal(&self, words: &[&str], columns: u16, lines: u16) -> Result<Terminal> {
+        let mut command = self.host.command(self.binary()?);
+        command.args(words).arg("--pin-path").arg(&self.pin_path);
+        Terminal::start(command, columns, lines)
+    }
+
     /// Runs another verb, such as `stats`, to its end.
     pub fn verb(&self, words: &[&str]) -> Result<Finished> {
         let mut command = self.host.command(self.binary()?);
@@ -199,6 +207,11 @@ impl FtpNat {
     /// What it was started with.
     pub fn builder(&self) -> &Builder {
         &self.builder
+    }
+
+    /// Starts another verb on a terminal of that size.
+    pub fn on_terminal(&self, words: &[&str], columns: u16, lines: u16) -> Result<Terminal> {
+        self.builder.on_terminal(words, columns, lines)
     }
 
     /// Runs another verb to its end, whatever that is.

@@ -14,6 +14,7 @@
 //! | [`net`], [`host`], [`link`] | namespaces, what is done in them, what joins them |
 //! | [`firewall`] | nftables rules: NAT, forward chains, loss, the kernel's own helper |
 //! | [`process`], [`wait`], [`cleanup`] | programs, conditions with deadlines, leaving nothing behind |
+//! | [`pty`] | programs on a terminal of their own |
 //! | [`capture`] | packets as they were on a link, and checks on them |
 //! | [`impair`] | links that lose, repeat and reorder |
 //! | [`tunnel`] | links without Ethernet headers |
@@ -40,6 +41,7 @@ pub mod net;
 pub mod payload;
 pub mod peers;
 pub mod process;
+pub mod pty;
 pub mod routed;
 pub mod scripted;
 pub mod server;

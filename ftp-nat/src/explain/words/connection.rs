@@ -6,8 +6,9 @@ use super::{form, unannounced};
 use crate::{
     events::words::{By, End},
     explain::{
+        Surroundings,
         attempts::{Attempt, Opened, Told},
-        judge::{Surroundings, opener},
+        judge::opener,
         verdict::{Name, Verdict},
     },
 };

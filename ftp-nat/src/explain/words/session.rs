@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::{
     explain::{
-        judge::Surroundings,
+        Surroundings,
         verdict::{Name, Verdict},
     },
     history::Record,

@@ -1,0 +1,56 @@
+//! What verdicts depend on besides what happened.
+
+use std::net::SocketAddr;
+
+use ftp_nat_common::layout::{INTERFACE_LAN, Interface};
+
+use crate::{error::Result, maps::Maps, ports};
+
+/// What is set up, and what else goes on.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The watched ports.
+    pub ports: Vec<u16>,
+    /// The outside interfaces.
+    pub wan: Vec<String>,
+    /// The inside interfaces.
+    pub lan: Vec<String>,
+    /// The ports that clients of encrypted sessions may reach at their servers, first
+    /// and last.
+    pub encrypted: Option<(u16, u16)>,
+    /// Servers that the client in question talks to by ports that aren't watched.
+    pub elsewhere: Vec<SocketAddr>,
+}
+
+impl Surroundings {
+    /// What the maps say of them.
+    pub fn of(maps: &Maps) -> Result<Self> {
+        let mut interfaces = maps.interfaces.all()?;
+        interfaces.sort_by_key(|(index, _)| *index);
+        let side = |lan: bool| {
+            interfaces
+                .iter()
+                .filter(|(_, entry)| {
+                    (entry.flags & INTERFACE_LAN != 0) == lan && entry.moved_to == 0
+                })
+                .map(|(_, entry)| name(entry))
+                .collect()
+        };
+        let declared = maps.settings.get(&0)?;
+        let declared = declared.map(|s| (s.encrypted_first, s.encrypted_last));
+        Ok(Self {
+            encrypted: declared.filter(|(first, _)| *first != 0),
+            ports: ports::watched(maps)?.iter().collect(),
+            wan: side(false),
+            lan: side(true),
+            elsewhere: Vec::new(),
+        })
+    }
+}
+
+/// An interface's name.
+fn name(entry: &Interface) -> String {
+    let end = entry.name.iter().position(|b| *b == 0);
+    let end = end.unwrap_or(entry.name.len());
+    String::from_utf8_lossy(&entry.name[..end]).into_owned()
+}
