@@ -27,6 +27,24 @@ unsafe fn words(to: *mut u64, from: *const u64, count: u64) {
     }
 }
 
+/// The same, for what is a multiple of four bytes and lies at one.
+///
+/// # Safety
+/// As for [`copy`].
+#[inline(always)]
+pub unsafe fn copy_by_fours<T>(to: *mut T, from: *const T) {
+    const { assert!(size_of::<T>() % 4 == 0) };
+    let mut n = 0;
+    while n < size_of::<T>() / 4 {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let word = from.cast::<u32>().add(n).read_volatile();
+            to.cast::<u32>().add(n).write_volatile(word);
+        }
+        n += 1;
+    }
+}
+
 /// Makes a value all zero.
 ///
 /// # Safety

@@ -33,7 +33,7 @@ pub fn run(bytes: &[u8]) {
         capacity: 0,
         passive: usize::MAX,
         no_edits: false,
-        disarmed: false,
+        unread: false,
         live: false,
     };
     let stream = input.0;

@@ -100,7 +100,7 @@ fn setting(input: &mut Input) -> Setting {
         capacity: 1460,
         passive: usize::from(passive % 14),
         no_edits: kind & 0x70 == 0x70,
-        disarmed: role == SERVER && kind & 0x0c == 0x04,
+        unread: role == SERVER && kind & 0x0c == 0x04,
         live: role == SERVER && kind & 0x0c == 0x08,
     }
 }

@@ -103,6 +103,10 @@ impl Line {
             if !blank && !at_end {
                 self.flags |= FLAG_ODD;
             }
+            if !at_end {
+                // Something stands in it.
+                self.count = 1;
+            }
             return Fed::PLAIN;
         }
         let long = self.count > 4;

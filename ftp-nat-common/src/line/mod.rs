@@ -163,8 +163,10 @@ pub struct Line {
     tls: u8,
     /// Bytes of free text held before the address of a 227.
     prefix: u8,
+    /// 1 once the server's greeting is over, or wasn't seen.
+    greeted: u8,
     /// Zero.
-    _pad: [u8; 2],
+    _pad: u8,
 }
 
 /// A complete announcement.
@@ -187,6 +189,7 @@ impl Line {
         Self {
             state: state::SKIP,
             flags: FLAG_LATER,
+            greeted: 1,
             ..Self::default()
         }
     }
@@ -196,6 +199,7 @@ impl Line {
     pub fn mid_stream_at_start() -> Self {
         Self {
             flags: FLAG_LATER,
+            greeted: 1,
             ..Self::default()
         }
     }
@@ -238,6 +242,7 @@ impl Line {
         self.telnet = telnet::DATA;
         self.multi = 0;
         self.flags |= FLAG_LATER;
+        self.greeted = 1;
         self.lose_tls();
     }
 
@@ -307,6 +312,15 @@ impl Line {
     #[inline(always)]
     pub const fn code(&self) -> u16 {
         self.code
+    }
+
+    /// Notes that a final reply came; whether it is the server's greeting, which
+    /// no request asked for.
+    #[inline(always)]
+    pub const fn greets(&mut self) -> bool {
+        let is_greeting = self.greeted == 0;
+        self.greeted = 1;
+        is_greeting
     }
 
     /// Whether an address was read in the line.

@@ -165,6 +165,16 @@ impl Requests {
         }
     }
 
+    /// Forgets empty lines that come before what `code` answers: all that is ever
+    /// said to one is that it is no command (RFC 959 section 4.2.1).
+    #[inline(never)]
+    fn pass_empty(&mut self, code: u16) {
+        let is_empty = self.len > 0 && self.run[self.at(0)] & KIND == Request::Empty as u16;
+        if is_empty && !matches!(code, 500..=502) {
+            self.forget_run();
+        }
+    }
+
     /// Whether nothing waits.
     #[inline(always)]
     pub const fn is_empty(&self) -> bool {
@@ -191,6 +201,7 @@ impl Requests {
         if !matches!(own, Request::None) {
             return self.pop_until(own);
         }
+        self.pass_empty(code);
         if matches!(self.front(), Request::Passive) && !passive_reply && code < 400 {
             return Request::None;
         }
@@ -235,6 +246,26 @@ mod tests {
         r.push(Request::Passive);
         assert_eq!(r.answer(227), Request::Passive);
         assert!(r.is_empty());
+    }
+
+    #[test]
+    fn an_empty_line_is_answered_or_not() {
+        for ignored in [false, true] {
+            let mut r = Requests::default();
+            for request in [Request::Empty, Request::Empty, Request::Active] {
+                r.push(request);
+            }
+            if !ignored {
+                assert_eq!(r.answer(500), Request::Empty);
+                assert_eq!(r.answer(500), Request::Empty);
+            }
+            assert_eq!(r.answer(200), Request::Active, "{ignored}");
+            assert!(r.is_empty());
+        }
+        let mut r = Requests::default();
+        r.push(Request::Empty);
+        r.push(Request::Passive);
+        assert_eq!(r.answer(421), Request::Passive);
     }
 
     #[test]

@@ -304,3 +304,17 @@ fn every_port_is_written_as_the_standard_library_writes_it() {
         assert_eq!(written, std::format!("{port}"));
     }
 }
+
+#[test]
+fn what_came_of_a_byte_goes_through_a_register() {
+    for step in [Step::Plain, Step::Hold, Step::Release, Step::Abandon] {
+        for (ended, telnet) in [(false, false), (false, true), (true, false), (true, true)] {
+            let fed = Fed {
+                step,
+                ended,
+                telnet,
+            };
+            assert_eq!(Fed::unpack(fed.pack()), fed);
+        }
+    }
+}

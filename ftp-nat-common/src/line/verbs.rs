@@ -28,6 +28,9 @@ pub enum Request {
     LongPort = 10,
     /// A transfer, which uses what was announced before it.
     Transfer = 11,
+    /// A line with nothing in it. Some servers say 500 to it (pyftpdlib), others
+    /// nothing (vsftpd, ProFTPD).
+    Empty = 12,
 }
 
 /// The bits that tell what a request is.
@@ -49,6 +52,7 @@ impl Request {
             9 => Self::Abort,
             10 => Self::LongPort,
             11 => Self::Transfer,
+            12 => Self::Empty,
             _ => Self::None,
         }
     }

@@ -5,7 +5,7 @@ use super::Environment;
 use crate::{
     counter::Counter,
     event::{Mode, notes::Note},
-    line::{Announcement, Request, Requests},
+    line::{Announcement, Request},
     session::{
         CLIENT, SERVER, SESSION_ENCRYPTED, SESSION_EPSV_ALL, SESSION_FIN, SESSION_GREETED,
         SESSION_LOGGED_IN, SESSION_NOT_FTP, SESSION_PORT_SET, SESSION_RST, SESSION_TRUSTED,
@@ -80,22 +80,16 @@ fn names_itself(session: &Session, role: usize, said: &Announcement) -> bool {
     *own != *seen && said.is_private()
 }
 
-/// Whether the half of `role` can't announce anything just now, so that its
-/// segments may pass out of order and unparsed.
+/// Whether nobody reads what the session says, so that its segments may pass out
+/// of order.
 ///
-/// A client's never is while it is parsed, not even after `EPSV ALL`, when
-/// nothing in it is held or edited: an EPSV that passed unread would leave the
-/// server's half unready for the 229. Nor is a server's while it may answer
-/// AUTH, or TLS would be taken for FTP.
+/// A half that is read is read without gaps, also where it can't announce just
+/// now. Of a server's replies that passed unread nobody would know where the next
+/// line begins, and the 227 there would pass as it is; nor whether it stands
+/// within another reply, nor which request the next reply answers.
 #[inline(always)]
-pub const fn disarmed(flags: u32, requests: &Requests, role: usize) -> bool {
-    if flags & UNPARSED != 0 {
-        return true;
-    }
-    role & 1 != CLIENT
-        && flags & SESSION_GREETED != 0
-        && !requests.expects_passive()
-        && !requests.awaits(Request::Auth)
+pub const fn is_unread(flags: u32) -> bool {
+    flags & UNPARSED != 0
 }
 
 /// Draws the consequences of a line that ended.
@@ -134,10 +128,11 @@ fn command(session: &mut Session, env: &mut impl Environment) {
         session.pending.doom();
         return;
     }
-    if line.is_empty() {
-        return;
-    }
-    let request = line.request();
+    let request = if line.is_empty() {
+        Request::Empty
+    } else {
+        line.request()
+    };
     match request {
         Request::Active if !line.announced() => not_announced(session, CLIENT, env),
         Request::LongPort => {
@@ -159,8 +154,10 @@ fn command(session: &mut Session, env: &mut impl Environment) {
 /// has one, doesn't.
 #[inline(always)]
 const fn is_telling(request: Request) -> bool {
-    const NOT: u32 =
-        1 << Request::None as u32 | 1 << Request::Other as u32 | 1 << Request::Active as u32;
+    const NOT: u32 = 1 << Request::None as u32
+        | 1 << Request::Other as u32
+        | 1 << Request::Active as u32
+        | 1 << Request::Empty as u32;
     NOT >> (request as u32 & 31) & 1 == 0
 }
 
@@ -204,7 +201,12 @@ fn reply(session: &mut Session, env: &mut impl Environment) {
     }
     let refused = code >= 400;
     let mut over = code == 421;
-    let answered = session.requests.answer(code);
+    // What a client has said before the greeting is not answered by it.
+    let answered = if session.line[SERVER].greets() {
+        Request::None
+    } else {
+        session.requests.answer(code)
+    };
     // Worked out, not asked for, for the verifier's sake.
     let accepted = u32::from(code).wrapping_sub(400) >> 31;
     session.flags |= (PORT_SETTERS >> (answered as u32) & accepted) * SESSION_PORT_SET;

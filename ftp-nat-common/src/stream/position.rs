@@ -195,6 +195,34 @@ pub fn bare_to_output(half: &Half, edits: Option<&Edits>, at: Seq) -> Seq {
     }
 }
 
+/// The output position that an urgent pointer points to; `None` where the byte
+/// before it, which hosts take for the urgent one (RFC 6093 section 2), is held or
+/// was replaced: it would mark another one.
+///
+/// One that points ahead of what near has sent is as far ahead of what far is sent.
+#[inline(always)]
+pub fn urgent_to_output(half: &Half, edits: Option<&Edits>, at: Seq) -> Option<Seq> {
+    if at.after(half.held_start()) {
+        let ahead = at.since(half.in_nxt);
+        return if half.held_len == 0 && ahead >= 0 {
+            Some(half.out_nxt.plus(ahead as u32))
+        } else {
+            None
+        };
+    }
+    if at == half.held_start() {
+        return Some(half.out_nxt);
+    }
+    let place = locate_input(half, edits, at);
+    match edits {
+        Some(edits) if place.edit != PLAIN => {
+            let edit = &edits.slot[place.edit as usize & (EDITS - 1)];
+            (at == edit.in0).then_some(edit.out0)
+        }
+        _ => Some(place.other),
+    }
+}
+
 /// The output position of a RST: exact, or far ignores it (RFC 5961).
 #[inline(never)]
 pub fn reset_to_output(half: &Half, edits: Option<&Edits>, at: Seq) -> Seq {

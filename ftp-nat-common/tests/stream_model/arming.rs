@@ -1,6 +1,6 @@
-//! A server's half that is armed and disarmed while segments overtake each
-//! other: which announcements are edited depends on the timing, so the engine
-//! is asked, and all else is asserted.
+//! A server's half of which ports are asked for at any time, while segments come
+//! in any order. Which announcements are edited depends on the timing, so the
+//! engine is asked, and all else is asserted.
 
 use crate::{
     gateway::{Ack, Gateway, Packet},
@@ -64,9 +64,9 @@ impl Sink {
     }
 }
 
-/// Runs one case; returns how many announcements were edited, let by as
-/// frozen, and how many segments overtook.
-fn case(seed: u64) -> (usize, usize, usize) {
+/// Runs one case; returns how many announcements were edited, and how many
+/// segments came before their turn.
+fn case(seed: u64) -> (usize, usize) {
     let mut rng = Rng::new(seed);
     let stream = replies(&mut rng);
     let mut setting = plain(1, false, seed % 64);
@@ -74,7 +74,7 @@ fn case(seed: u64) -> (usize, usize, usize) {
     setting.live = true;
     let mut gateway = Gateway::new(setting, &stream);
     let mut far = Sink::default();
-    let (mut una, mut max, mut overtook) = (0usize, 0usize, 0);
+    let (mut una, mut max, mut early) = (0usize, 0usize, 0);
     let mut sacked = vec![false; stream.len()];
     let mut turns = 0;
     while una < stream.len() {
@@ -97,11 +97,12 @@ fn case(seed: u64) -> (usize, usize, usize) {
             data: stream[from..to].to_vec(),
             fin: false,
         };
-        let in_nxt = gateway.offset(gateway.half().in_nxt);
+        let is_early = packet.at > gateway.offset(gateway.half().in_nxt);
+        early += usize::from(is_early);
         let Some(out) = gateway.near_sends(&packet) else {
             continue;
         };
-        overtook += usize::from(packet.at > in_nxt);
+        assert!(!is_early, "what is read overtook");
         if rng.chance(25) {
             continue;
         }
@@ -129,24 +130,21 @@ fn case(seed: u64) -> (usize, usize, usize) {
         String::from_utf8_lossy(&got),
         String::from_utf8_lossy(&gateway.plan.output)
     );
-    (
-        gateway.count(Counter::Rewrites),
-        gateway.count(Counter::PassedFrozen),
-        overtook,
-    )
+    assert_eq!(gateway.count(Counter::PassedFrozen), 0);
+    (gateway.count(Counter::Rewrites), early)
 }
 
 #[test]
-fn arming_while_segments_overtake_each_other() {
-    let mut all = (0, 0, 0);
+fn ports_are_asked_for_while_segments_come_in_any_order() {
+    let mut all = (0, 0);
     let cases = crate::random::number("FTP_NAT_CASES").unwrap_or(1_000);
     for seed in 0..cases {
         let result = std::panic::catch_unwind(|| case(seed));
-        let Ok((edited, frozen, overtook)) = result else {
+        let Ok((edited, early)) = result else {
             panic!("seed {seed}")
         };
-        all = (all.0 + edited, all.1 + frozen, all.2 + overtook);
+        all = (all.0 + edited, all.1 + early);
     }
-    println!("edited, frozen, overtook: {all:?}");
-    assert!(all.0 > 0 && all.1 > 0 && all.2 > 0, "{all:?}");
+    println!("edited, early: {all:?}");
+    assert!(all.0 > 0 && all.1 > 0, "{all:?}");
 }

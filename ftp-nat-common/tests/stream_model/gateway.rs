@@ -9,7 +9,7 @@ use ftp_nat_common::{
     counter::Counter,
     line::{Request, Requests},
     seq::Seq,
-    session::{SESSION_GREETED, SESSION_TRUSTED, Session},
+    session::{SESSION_GREETED, SESSION_NOT_FTP, SESSION_TRUSTED, Session},
     stream::{
         EDITS, Edits, Environment, Half, TELNET_MAX,
         egress::{Acked, acknowledge, sack_block},
@@ -83,15 +83,15 @@ impl Gateway {
                 },
             ..Session::default()
         };
-        if setting.disarmed {
-            session.flags |= SESSION_GREETED;
+        if setting.unread {
+            session.flags |= SESSION_NOT_FTP;
         }
         session.real[setting.role] = Addr::from(setting.own());
         session.seen[setting.role] = Addr::from(setting.seen());
         session.told = session.seen;
         session.half[setting.role] = Half::starting_at(Seq(setting.isn).plus(1));
         session.requests = Requests::default();
-        if !setting.disarmed {
+        if !setting.unread {
             for _ in 0..setting.passive {
                 session.requests.push(Request::Passive);
             }

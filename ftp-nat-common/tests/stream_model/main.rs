@@ -16,7 +16,7 @@
 //! | `splits` | every split of typical streams |
 //! | `special` | single situations |
 //! | `wording` | the free text of 227 |
-//! | `arming` | a half armed while segments overtake |
+//! | `arming` | ports are asked for while segments come in any order |
 //! | `merged` | packets merged by GRO |
 //! | `epsv_all` | after `EPSV ALL` |
 #![allow(missing_docs, reason = "a test's modules are read, not linked against")]

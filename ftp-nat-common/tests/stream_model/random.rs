@@ -33,7 +33,7 @@ pub fn drawn(rng: &mut Rng) -> Case {
     let mss = *rng.pick(&[1, 2, 7, 30, 48, 48, 100, 100, 536]);
     let lines = rng.range(1, if mss < 10 { 6 } else { 24 });
     let sack = rng.chance(60);
-    let disarmed = !client && rng.chance(25);
+    let unread = !client && rng.chance(25);
     let garbage = rng.chance(25);
     let buffer = *rng.pick(&[40, 200, 200, 2000, 30_000]);
     let isn = if rng.chance(50) {
@@ -59,7 +59,7 @@ pub fn drawn(rng: &mut Rng) -> Case {
             capacity,
             passive: rng.below(13),
             no_edits: rng.chance(4),
-            disarmed,
+            unread,
             live: false,
         },
         habits: Habits {

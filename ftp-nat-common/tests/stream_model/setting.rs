@@ -53,8 +53,8 @@ pub struct Setting {
     pub passive: usize,
     /// No table of edits can be had.
     pub no_edits: bool,
-    /// The half is disarmed: segments may pass out of order.
-    pub disarmed: bool,
+    /// Nobody reads what the session says: segments may pass out of order.
+    pub unread: bool,
     /// Requests come while the stream runs: what is edited is only known once
     /// the engine has decided it.
     pub live: bool,
@@ -97,7 +97,7 @@ impl Setting {
             asked,
             lost,
         } = seen;
-        let passive = if self.disarmed { 0 } else { self.passive };
+        let passive = if self.unread { 0 } else { self.passive };
         plan(
             stream,
             &World {

@@ -6,9 +6,9 @@ use crate::{
 };
 use ftp_nat_common::{
     counter::Counter,
-    line::Request,
+    line::{Line, Request},
     seq::Seq,
-    session::{CLIENT, SERVER, SESSION_EPSV_ALL},
+    session::{CLIENT, SERVER, SESSION_EPSV_ALL, SESSION_GREETED, SESSION_NOT_FTP},
     stream::{
         EDITS, HALF_FIN,
         egress::{Acked, acknowledge},
@@ -279,11 +279,16 @@ fn a_reset_is_where_far_expects_it() {
 const REPLIES: &[u8] =
     b"220 Hi\r\n150 One\r\n227 Ok (10,10,0,1,30,4)\r\n227 Ok (10,10,0,1,30,4)\r\n";
 
-#[test]
-fn a_half_that_cannot_announce_forwards_out_of_order_and_never_edits_there() {
+/// A session that nobody reads, for the server's half.
+fn unread() -> Gateway {
     let mut setting = plain(SERVER, false, 2);
-    setting.disarmed = true;
-    let mut gateway = Gateway::new(setting, REPLIES);
+    setting.unread = true;
+    Gateway::new(setting, REPLIES)
+}
+
+#[test]
+fn what_nobody_reads_may_overtake() {
+    let mut gateway = unread();
     let first = packet(0, &REPLIES[..8]);
     assert_eq!(gateway.near_sends(&first), Some(first));
     // The first 227 overtakes the 150.
@@ -294,17 +299,27 @@ fn a_half_that_cannot_announce_forwards_out_of_order_and_never_edits_there() {
         ..ack(8)
     };
     assert_eq!(gateway.far_acks(&beyond, 30, |_| true), beyond);
-    // Now the half is armed: the hole may be filled, more may not overtake.
+    let hole = packet(8, &REPLIES[8..17]);
+    assert_eq!(gateway.near_sends(&hole), Some(hole));
+    assert_eq!(gateway.far_acks(&ack(30), 30, |_| true).at, 30);
+    assert_eq!(gateway.offset(gateway.half().in_nxt), 30);
+    let rest = packet(30, &REPLIES[30..]);
+    assert_eq!(gateway.near_sends(&rest), Some(rest));
+}
+
+/// Nothing gets so far: what is read doesn't overtake, and what isn't is never
+/// read again. But if it did, no line may be edited of which a part was sent.
+#[test]
+fn a_line_that_began_where_segments_overtook_is_not_edited() {
+    let mut gateway = unread();
+    assert!(gateway.near_sends(&packet(0, &REPLIES[..8])).is_some());
+    assert!(gateway.near_sends(&packet(17, &REPLIES[17..30])).is_some());
+    gateway.session.flags &= !SESSION_NOT_FTP;
+    gateway.session.flags |= SESSION_GREETED;
+    gateway.session.line[SERVER] = Line::mid_stream_at_start();
     gateway.session.requests.push(Request::Passive);
     gateway.session.requests.push(Request::Passive);
-    assert_eq!(gateway.near_sends(&packet(40, &REPLIES[40..])), None);
-    assert_eq!(
-        gateway
-            .near_sends(&packet(8, &REPLIES[8..17]))
-            .map(|p| p.at),
-        Some(8)
-    );
-    // Near sends the frozen range again: the line began in it and stays as it is.
+    assert!(gateway.near_sends(&packet(8, &REPLIES[8..17])).is_some());
     let line = packet(17, &REPLIES[17..42]);
     assert_eq!(gateway.near_sends(&line), Some(line));
     assert_eq!(gateway.count(Counter::PassedFrozen), 1);
@@ -312,38 +327,71 @@ fn a_half_that_cannot_announce_forwards_out_of_order_and_never_edits_there() {
 }
 
 #[test]
-fn an_ack_of_what_overtook_takes_it_over() {
-    let mut setting = plain(SERVER, false, 2);
-    setting.disarmed = true;
-    // What was not read ends where a line seems to begin.
-    let replies = b"220 Hi\r\n200 a b\r\n200227 Ok (10,10,0,1,30,4)\r\n";
-    let mut gateway = Gateway::new(setting, replies);
-    assert!(gateway.near_sends(&packet(0, &replies[..8])).is_some());
-    assert!(gateway.near_sends(&packet(17, &replies[17..20])).is_some());
-    assert!(gateway.near_sends(&packet(8, &replies[8..17])).is_some());
-    assert_eq!(gateway.far_acks(&ack(20), 20, |_| true).at, 20);
-    assert_eq!(gateway.offset(gateway.half().in_nxt), 20);
-    gateway.session.requests.push(Request::Passive);
-    // In the middle of a line that wasn't read: it passes.
-    let rest = packet(20, &replies[20..]);
-    assert_eq!(gateway.near_sends(&rest), Some(rest));
-    assert_eq!(gateway.count(Counter::Rewrites), 0);
-}
-
-#[test]
-fn what_must_be_parsed_does_not_overtake() {
+fn what_is_read_does_not_overtake() {
     // EPSV may follow EPSV ALL, and the server's half must know of it.
     let mut setting = plain(CLIENT, false, 0);
     setting.passive = 0;
     let mut client = Gateway::new(setting, b"EPSV ALL\r\nEPSV\r\n");
     client.session.flags |= SESSION_EPSV_ALL;
     assert_eq!(client.near_sends(&packet(10, b"EPSV\r\n")), None);
-    // The answer to AUTH turns parsing off.
+    // No port is asked for, but the next reply may announce one.
     let mut setting = plain(SERVER, false, 0);
-    setting.disarmed = true;
-    let mut server = Gateway::new(setting, b"220 Hi\r\n234 Go\r\n");
-    server.session.requests.push(Request::Auth);
-    assert_eq!(server.near_sends(&packet(8, b"234 Go\r\n")), None);
+    setting.passive = 0;
+    let mut server = Gateway::new(setting, b"220 Hi\r\n150 One\r\n226 Done\r\n");
+    assert!(server.near_sends(&packet(0, b"220 Hi\r\n")).is_some());
+    assert_eq!(server.near_sends(&packet(17, b"226 Done\r\n")), None);
+}
+
+/// A reply that was lost on its way to the gateway, with more behind it: the 227
+/// that follows is read all the same.
+#[test]
+fn a_reply_that_comes_late_hides_no_announcement() {
+    let mut setting = plain(SERVER, false, 0);
+    setting.passive = 1;
+    let replies = b"220 Hi\r\n150 One\r\n226 Done\r\n227 Ok (10,10,0,1,30,4)\r\n";
+    let mut server = Gateway::new(setting, replies);
+    // It is asked for later.
+    server.session.requests.clear();
+    assert!(server.near_sends(&packet(0, &replies[..8])).is_some());
+    server.near_sends(&packet(17, &replies[17..27]));
+    server.near_sends(&packet(8, &replies[8..17]));
+    server.near_sends(&packet(17, &replies[17..27]));
+    assert_eq!(server.far_acks(&ack(27), 27, |_| true).at, 27);
+    server.session.requests.push(Request::Passive);
+    server.near_sends(&packet(27, &replies[27..]));
+    assert_eq!(server.count(Counter::Rewrites), 1);
+}
+
+/// A client may speak before it is greeted.
+#[test]
+fn the_greeting_answers_nothing() {
+    for greeting in [
+        "220 Hi\r\n",
+        "220-Hi\r\n220-220 x\r\n220 Ho\r\n",
+        "120 Soon\r\n220 Hi\r\n",
+    ] {
+        let stream = format!("{greeting}331 Password\r\n500 No\r\n");
+        let mut setting = plain(SERVER, false, 0);
+        setting.passive = 0;
+        let mut server = Gateway::new(setting, stream.as_bytes());
+        server.session.requests.push(Request::Other);
+        server.session.requests.push(Request::Active);
+        let at = greeting.len();
+        server.near_sends(&packet(0, greeting.as_bytes()));
+        assert_eq!(
+            server.session.requests.front(),
+            Request::Other,
+            "{greeting}"
+        );
+        server.near_sends(&packet(at, b"331 Password\r\n"));
+        assert_eq!(
+            server.session.requests.front(),
+            Request::Active,
+            "{greeting}"
+        );
+        server.near_sends(&packet(at + 14, b"500 No\r\n"));
+        assert!(server.session.requests.is_empty(), "{greeting}");
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub fn plain(role: usize, v6: bool, salt: u64) -> Setting {
         capacity: 1460,
         passive: 4,
         no_edits: false,
-        disarmed: false,
+        unread: false,
         live: false,
     }
 }

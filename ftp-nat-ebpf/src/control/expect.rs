@@ -29,6 +29,9 @@ use crate::{
 /// Ports that are tried before an announcement is given up.
 const TRIES: u32 = 8;
 
+/// Events counted late; what is beyond is counted at once.
+const COUNTS: usize = 16;
+
 /// What the engine's surroundings know of the session while it works on it: a
 /// copy, so that engine and surroundings never reach into the same memory.
 #[repr(C)]
@@ -62,6 +65,11 @@ pub struct Glue {
     pub notes: Notes,
     /// Bits of `SESSION_*` before the segment.
     pub flags_before: u32,
+    /// How many of `counts` there are.
+    pub counted: u32,
+    /// What the engine has counted, as numbers of [`Counter`]s: counted in earnest
+    /// once it is sure that the segment isn't undone.
+    counts: [u32; COUNTS],
     /// A socket that is looked for. Here, for the stack is full where it is.
     listener: [u32; 9],
 }
@@ -72,6 +80,7 @@ impl Glue {
     pub fn reset(&mut self, s: &Session) {
         self.refused = 0;
         self.notes.back_to(0);
+        self.counted = 0;
         self.flags_before = s.flags;
     }
 
@@ -122,6 +131,31 @@ impl Glue {
         // SAFETY: this CPU's own memory.
         unsafe { (*scratch).walk.key = self.source };
         sources::recount(scratch, what::EXPECTATIONS);
+    }
+
+    /// Notes what is to be counted.
+    #[inline(always)]
+    pub fn count(&mut self, counter: u32) {
+        let n = self.counted as usize;
+        if n < COUNTS {
+            self.counts[n & (COUNTS - 1)] = counter;
+            self.counted += 1;
+        } else {
+            count_raw(counter);
+        }
+    }
+
+    /// Counts what the engine has counted.
+    #[inline(never)]
+    pub fn settle(&mut self) {
+        let mut n = 0;
+        while n < COUNTS {
+            if (n as u32) < self.counted {
+                count_raw(self.counts[n]);
+            }
+            n += 1;
+        }
+        self.counted = 0;
     }
 
     /// Writes down why an announcement was refused, if one was.

@@ -63,6 +63,8 @@ pub struct Progressing {
     first_len: u32,
     /// Notes that were made of it.
     notes: u32,
+    /// Events that were counted of it.
+    counted: u32,
 }
 
 impl Progressing {
@@ -258,7 +260,8 @@ fn go_on(scratch: *mut Scratch, session: *mut Session) -> bool {
         // SAFETY: this CPU's own memory and a locked session.
         unsafe { copy_session(&raw mut (*scratch).session, session) };
         // SAFETY: this CPU's own memory.
-        now.notes = unsafe { (*scratch).glue.notes.made() };
+        (now.notes, now.counted) =
+            unsafe { ((*scratch).glue.notes.made(), (*scratch).glue.counted) };
         *segment = now.whole;
         run.extend(segment.len, segment.flags & flag::FIN != 0);
         now.look = LOOK_REST;
@@ -270,6 +273,7 @@ fn go_on(scratch: *mut Scratch, session: *mut Session) -> bool {
         let plan = unsafe {
             copy_session(session, &raw const (*scratch).session);
             (*scratch).glue.notes.back_to(now.notes);
+            (*scratch).glue.counted = now.counted;
             &mut (*scratch).plan
         };
         count(Counter::SegmentsCut);
@@ -300,6 +304,9 @@ unsafe fn copy_session(to: *mut Session, from: *const Session) {
     // SAFETY: as the caller promises.
     unsafe {
         (*to).flags = (*from).flags;
+        (*to).refusals = (*from).refusals;
+        (*to).last_refusal = (*from).last_refusal;
+        memory::copy_by_fours(&raw mut (*to).pending, &raw const (*from).pending);
         memory::copy(&raw mut (*to).requests, &raw const (*from).requests);
         memory::copy(&raw mut (*to).line, &raw const (*from).line);
         memory::copy(&raw mut (*to).half, &raw const (*from).half);

@@ -13,7 +13,7 @@ use ftp_nat_common::{
     stream::{
         HALF_FIN,
         ingress::{OUTPUT_MAX, Segment},
-        position::{bare_to_output, reset_to_output},
+        position::{reset_to_output, urgent_to_output},
     },
     tcp::flag,
 };
@@ -114,6 +114,7 @@ fn conclude(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: 
     let s = unsafe { &mut *session };
     // SAFETY: this CPU's own memory.
     let glue = unsafe { &mut (*scratch).glue };
+    glue.settle();
     if s.pending.is_doomed() {
         glue.begin(s, role);
         s.pending.sweep(&mut Surroundings { skb: packet.skb });
@@ -161,7 +162,10 @@ fn place_urgent(packet: Packet, scratch: *mut Scratch, s: &Session) {
     let edits = now.edits(edits);
     let input = Seq(packet.seq).plus(u32::from(packet.urgent));
     let half = &s.half[now.role as usize & 1];
-    let ahead = bare_to_output(half, edits.as_deref(), input).since(Seq(plan.seq));
+    let ahead = match urgent_to_output(half, edits.as_deref(), input) {
+        Some(output) => output.since(Seq(plan.seq)),
+        None => 0,
+    };
     plan.urgent = if ahead > 0 && ahead <= 0xffff {
         ahead as u32
     } else {
@@ -227,12 +231,19 @@ fn capacity(packet: Packet, s: &mut Session, role: usize) -> u32 {
     }
     let headers = packet.payload - packet.l3;
     let room = mtu.saturating_sub(headers);
+    // Of a merged packet one part, for no more than that is ever rebuilt.
+    let gso_size = packet.gso_size();
+    let one = if gso_size == 0 {
+        packet.payload_len()
+    } else {
+        gso_size
+    };
     // Where the interface is gone, and where near sends more than fits: the
     // stack answers that.
     let room = if mtu == 0 {
-        packet.payload_len() + TEXT_MAX as u32
+        one + TEXT_MAX as u32
     } else {
-        room.max(packet.payload_len())
+        room.max(one)
     };
     room.min(OUTPUT_MAX as u32 - 64)
 }

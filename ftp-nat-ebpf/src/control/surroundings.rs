@@ -16,7 +16,7 @@ use ftp_nat_common::{
 };
 
 use super::expect::{ftp_nat_expect, ftp_nat_withdraw};
-use crate::maps::{count, scratch};
+use crate::maps::scratch;
 
 /// The engine's surroundings during one call. The context pointer can't be kept
 /// in a map.
@@ -44,7 +44,7 @@ impl Environment for Surroundings {
 
     #[inline(always)]
     fn count(&mut self, counter: Counter) {
-        count(counter);
+        ftp_nat_count(counter as u32);
     }
 
     #[inline(always)]
@@ -125,5 +125,15 @@ pub extern "C" fn ftp_nat_note(head: u64, told_port: u64, low: u64, high: u64) -
     // SAFETY: this CPU's own memory.
     let notes = unsafe { &mut (*scratch).glue.notes };
     notes.add(Note::unpack([head, told_port, low, high]));
+    0
+}
+
+/// Counts an event, once it is sure that the segment isn't undone.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn ftp_nat_count(counter: u32) -> u32 {
+    let Some(scratch) = scratch() else { return 0 };
+    // SAFETY: this CPU's own memory.
+    unsafe { (*scratch).glue.count(counter) };
     0
 }

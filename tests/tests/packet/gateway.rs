@@ -270,7 +270,7 @@ impl Gateway {
 
     fn replan(&mut self) {
         let wanted = RefCell::new(BTreeSet::new());
-        let passive = if self.setting.disarmed {
+        let passive = if self.setting.unread {
             0
         } else {
             self.setting.passive

@@ -27,7 +27,7 @@ pub use self::{
 };
 use super::{
     Edits, HALF_FIN, HALF_FROZEN, HALF_LAST, HALF_UNSYNCED, Half,
-    dialogue::disarmed,
+    dialogue::is_unread,
     position::{bare_to_output, locate_input, locate_output, reset_to_output},
 };
 use crate::{counter::Counter, seq::Seq, session::Session, tcp::flag};
@@ -106,7 +106,7 @@ pub fn begin(
     edits: Option<&Edits>,
     segment: &Segment,
 ) -> Begun {
-    let quiet = disarmed(session.flags, &session.requests, role);
+    let unread = is_unread(session.flags);
     let half = &mut session.half[role & 1];
     let mut len = segment.len;
     let mut fin = segment.flags & flag::FIN != 0;
@@ -153,7 +153,7 @@ pub fn begin(
     }
 
     if seq.after(half.in_nxt) {
-        let pass = quiet && half.held_len == 0 && !fin && len <= segment.capacity;
+        let pass = unread && half.held_len == 0 && !fin && len <= segment.capacity;
         if !pass {
             return Begun::Done(Outcome::Drop(Counter::DroppedOutOfOrder));
         }
@@ -231,13 +231,13 @@ pub fn finish(run: &mut Run, half: &mut Half, segment: &Segment) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{SERVER, SESSION_GREETED};
+    use crate::session::{SERVER, SESSION_NOT_FTP};
     use std::boxed::Box;
 
     #[test]
     fn a_segment_from_nowhere_changes_nothing() {
         let mut session = Session {
-            flags: SESSION_GREETED,
+            flags: SESSION_NOT_FTP,
             ..Session::default()
         };
         session.half[SERVER] = Half::starting_at(Seq(1000));

@@ -286,3 +286,30 @@ fn a_quoted_number_is_one_that_near_has_not_had_acknowledged() {
         quoted_to_input(&half, Some(&edits), s)
     });
 }
+
+#[test]
+fn an_urgent_pointer_marks_the_byte_it_marked_or_none() {
+    let (mut half, edits) = example(0);
+    let map = |half: &Half, input: u32| {
+        let output = urgent_to_output(half, Some(&edits), at(input))?;
+        Some(output.since(at(0)) as u32)
+    };
+    for (input, output) in [
+        (0, 0),
+        (5, 5),
+        (19, 22),
+        (30, 33),
+        (40, 40),
+        (49, 49),
+        (50, 50),
+    ] {
+        assert_eq!(map(&half, input), Some(output), "{input}");
+    }
+    for input in [6, 18, 31, 39, 51, 53, 54, 60] {
+        assert_eq!(map(&half, input), None, "{input}: replaced or held");
+    }
+    half.held_len = 0;
+    half.in_nxt = at(50);
+    assert_eq!(map(&half, 50), Some(50));
+    assert_eq!(map(&half, 60), Some(60), "ten bytes ahead");
+}

@@ -6,7 +6,7 @@ use ftp_nat_common::{
     addr::{Addr, Port},
     line::Request,
     seq::Seq,
-    session::{SESSION_GREETED, SESSION_TRUSTED, Session},
+    session::{SESSION_GREETED, SESSION_NOT_FTP, SESSION_TRUSTED, Session},
     stream::Half,
     tcp::option,
 };
@@ -41,8 +41,11 @@ pub fn session(setting: &Setting) -> Session {
         seen_port: PORTS.map(Port::new),
         ..Session::default()
     };
-    if setting.role == 0 || setting.disarmed {
+    if setting.role == 0 {
         session.flags |= SESSION_GREETED;
+    }
+    if setting.unread {
+        session.flags |= SESSION_NOT_FTP;
     }
     session.real[near] = Addr::from(setting.own());
     session.seen[near] = Addr::from(setting.seen());
@@ -51,7 +54,7 @@ pub fn session(setting: &Setting) -> Session {
     session.told = session.seen;
     session.half[near] = Half::starting_at(Seq(setting.isn).plus(1));
     session.half[far] = Half::starting_at(Seq(ACK));
-    if !setting.disarmed {
+    if !setting.unread {
         for _ in 0..setting.passive {
             session.requests.push(Request::Passive);
         }
