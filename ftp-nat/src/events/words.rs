@@ -134,7 +134,7 @@ impl Request {
         use line::Request as From;
         match request {
             From::None => Self::None,
-            From::Other => Self::Other,
+            From::Other | From::Empty => Self::Other,
             From::Active => Self::Active,
             From::Passive => Self::Passive,
             From::EpsvAll => Self::EpsvAll,
