@@ -8,6 +8,7 @@
 //! | [`splits`] | a line in two segments, cut anywhere |
 //! | [`bursts`] | many lines in one segment, or in one huge one |
 //! | [`odd_lines`] | lines that no client should send |
+//! | [`by_hand`] | all of it at once, between ends made by hand |
 //! | [`both_ways`] | shifts in both directions at once |
 //! | [`windows`] | keep-alives and zero windows |
 //! | [`fast_open`] | data in the SYN |
@@ -17,6 +18,7 @@
 
 mod both_ways;
 mod bursts;
+mod by_hand;
 mod epsv_all;
 mod fast_open;
 mod loss;
