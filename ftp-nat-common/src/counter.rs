@@ -138,8 +138,10 @@ counters! {
     Signed = "signed",
     /// Events that found no room in the ring buffer, or in a segment's notes; `explain` and `events` lack them.
     EventsLost = "events_lost",
-    /// IP fragments on which nothing could be decided; passed.
+    /// Fragmented TCP packets, which can't be read.
     Fragments = "fragments",
+    /// Dropped: a control segment in fragments whose bytes may need different sequence numbers.
+    DroppedFragment = "dropped_fragment",
     /// A part of the programs was missing for a packet: dropped if it is of a control connection that is followed (TCP resends it), passed otherwise.
     StageMissing = "stage_missing",
 }

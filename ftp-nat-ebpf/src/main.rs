@@ -83,14 +83,22 @@ pub fn ftp_nat_ingress(ctx: TcContext) -> i32 {
     // Another gateway's in another namespace of this machine, where egress was not
     // there to clear it.
     packet::is_forwarded(skb);
-    match packet::read(skb) {
-        packet::TCP => {}
+    let kind = packet::read(skb);
+    match kind {
+        packet::TCP | packet::FIRST_FRAGMENT => {}
         packet::ICMP_ERROR => return stage::hand_on(&ctx, to::ICMP_IN),
         _ => return TC_ACT_UNSPEC,
     }
     let Some(packet) = Packet::current(skb) else {
         return TC_ACT_UNSPEC;
     };
+    if kind == packet::FIRST_FRAGMENT {
+        return if is_control(&packet) && packet.flags & flag::SYN == 0 {
+            stage::hand_on_control(&ctx, &packet, to::CONTROL)
+        } else {
+            TC_ACT_UNSPEC
+        };
+    }
     if !stage::is_resumed() {
         if is_control(&packet) {
             return if packet.flags & flag::SYN != 0 {
@@ -197,10 +205,17 @@ pub fn ftp_nat_egress(ctx: TcContext) -> i32 {
     if is_tagged(&ctx) || packet::is_forwarded(skb) {
         return TC_ACT_UNSPEC;
     }
-    match packet::read(skb) {
-        packet::TCP => {}
+    let kind = packet::read(skb);
+    match kind {
+        packet::TCP | packet::FIRST_FRAGMENT => {}
         packet::ICMP_ERROR => return stage::hand_on(&ctx, to::ICMP_OUT),
         _ => return TC_ACT_UNSPEC,
+    }
+    if kind == packet::FIRST_FRAGMENT {
+        return match Packet::current(skb) {
+            Some(packet) if is_control(&packet) => control::egress(packet),
+            _ => TC_ACT_UNSPEC,
+        };
     }
     let is_resumed = stage::is_resumed();
     let Some(packet) = Packet::current(skb) else {

@@ -87,6 +87,8 @@ pub struct Headers {
     pub is_v4: bool,
     /// It was seen at egress, and the gateway itself sent it.
     pub from_egress: bool,
+    /// Others belong to it, and its payload is a part of the segment's.
+    pub is_fragment: bool,
 }
 
 /// Reads a header that may lie outside of the linear part.
@@ -177,6 +179,9 @@ fn headers() -> Option<*mut Headers> {
 /// No extension headers that are stepped over are as long as this.
 const L4_MAX: u32 = 0x3fff;
 
+/// The flag of a fragment that others follow; with offset 0 it is the first one.
+const MORE_FRAGMENTS: u16 = 0x2000;
+
 /// The protocol of most packets that are looked at no further.
 const UDP: u8 = 17;
 
@@ -186,6 +191,9 @@ const OTHER: u32 = 0;
 pub const TCP: u32 = 1;
 /// An ICMP error. Of its [`Headers`] all that TCP has is meaningless.
 pub const ICMP_ERROR: u32 = 2;
+/// The first fragment of a TCP packet, with a whole header. How long the packet is
+/// isn't known, and its checksum can't be checked.
+pub const FIRST_FRAGMENT: u32 = 3;
 
 /// Reads a packet's headers into scratch memory; what it is. Inlined, as is most of
 /// what a data packet meets: a return costs more than all of this where the
@@ -215,11 +223,14 @@ fn read_v4(skb: *mut __sk_buff) -> Option<u32> {
         return None;
     }
     // More fragments, or an offset; DF alone is none.
-    if u16::from_be(ip.fragment) & 0x3fff != 0 {
+    let fragment = u16::from_be(ip.fragment) & 0x3fff;
+    if fragment != 0 {
         if is_tcp {
             count(Counter::Fragments);
         }
-        return None;
+        if !is_tcp || fragment != MORE_FRAGMENTS {
+            return None;
+        }
     }
     let l4 = l3 + header_len;
     let packet = Packet::current(skb)?;
@@ -235,6 +246,7 @@ fn read_v4(skb: *mut __sk_buff) -> Option<u32> {
     h.ip_id = u16::from_be(ip.id);
     h.ip_check = ip.check;
     h.from_egress = false;
+    h.is_fragment = fragment != 0;
     if is_tcp {
         packet.parse_tcp(l4)
     } else if is_error(skb, l4, V4_ERRORS) {
@@ -266,6 +278,7 @@ fn read_v6(skb: *mut __sk_buff) -> Option<u32> {
     h.ttl = ip.hop_limit;
     h.ip_id = 0;
     h.from_egress = false;
+    h.is_fragment = false;
     if next == protocol::TCP {
         return packet.parse_tcp(l3 + v6::HEADER_LEN);
     }
@@ -273,7 +286,15 @@ fn read_v6(skb: *mut __sk_buff) -> Option<u32> {
     h.l4 = l4;
     if next == FRAGMENT {
         count(Counter::Fragments);
-        return None;
+        // Next header, reserved, offset and M, identification (RFC 8200 section 4.5).
+        let [next, _, high, low] = load::<[u8; 4]>(skb, l4)?;
+        if next != protocol::TCP || u16::from_be_bytes([high, low]) & !6 != 1 || l4 > L4_MAX - 8 {
+            return None;
+        }
+        let l4 = bounded(l4 + 8, L4_MAX);
+        h.l4 = l4;
+        h.is_fragment = true;
+        return packet.parse_tcp(l4);
     }
     if next == protocol::TCP && l4 <= L4_MAX {
         packet.parse_tcp(bounded(l4, L4_MAX))
@@ -369,7 +390,7 @@ impl Packet {
         h.window = u16::from_be(tcp.window);
         h.urgent = u16::from_be(tcp.urgent);
         h.check = tcp.check;
-        Some(TCP)
+        Some(if h.is_fragment { FIRST_FRAGMENT } else { TCP })
     }
 
     #[inline(always)]

@@ -110,6 +110,9 @@ pub const REBUILT: i32 = i32::MIN + 2;
 /// learned just now, if it can be.
 #[inline(always)]
 pub fn ingress(packet: Packet, again: bool) -> i32 {
+    if packet.is_fragment {
+        return first_fragment(packet);
+    }
     if !again && !checksum::is_right(packet) {
         return drop_for(Counter::DroppedBadChecksum);
     }
@@ -142,6 +145,27 @@ pub fn ingress(packet: Packet, again: bool) -> i32 {
     if verdict != REBUILT {
         wipe(packet);
     }
+    verdict
+}
+
+/// The first fragment of a segment, which is the only one with numbers.
+#[inline(never)]
+fn first_fragment(packet: Packet) -> i32 {
+    let Some((session, role, id)) = half(&packet.tuple) else {
+        return TC_ACT_UNSPEC;
+    };
+    match lock(session, id) {
+        LOCKED => {}
+        GONE => return TC_ACT_UNSPEC,
+        _ => return drop_for(Counter::DroppedLockBusy),
+    }
+    let verdict = match whose(packet, session, role as u32) {
+        GO_ON => segment::renumber_fragment(packet, session, role),
+        PASS => TC_ACT_UNSPEC,
+        _ => TC_ACT_SHOT as i32,
+    };
+    // SAFETY: live map value, locked above.
+    unsafe { sync::unlock(&raw mut (*session).lock) };
     verdict
 }
 

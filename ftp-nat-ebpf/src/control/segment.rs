@@ -12,14 +12,14 @@ use ftp_nat_common::{
     session::{SESSION_FIN, SESSION_FIN_SERVER, SESSION_RST, Session},
     stream::{
         HALF_FIN,
-        ingress::{OUTPUT_MAX, Segment},
+        ingress::{OUTPUT_MAX, Segment, fragment},
         position::{reset_to_output, urgent_to_output},
     },
     tcp::flag,
 };
 
 use super::{
-    REBUILT, edit, outstanding, parse,
+    REBUILT, drop_for, edit, outstanding, parse,
     plan::{PLAN_DROP, PLAN_REBUILD, PLAN_RENUMBER},
     surroundings::Surroundings,
 };
@@ -68,6 +68,19 @@ pub fn reset_meanwhile(packet: Packet, session: *mut Session, role: usize) -> i3
     let edits = edits.map(|e| unsafe { &*e });
     let at = reset_to_output(&s.half[role & 1], edits, Seq(packet.seq));
     edit::renumber(packet, at.0)
+}
+
+/// Handles the first fragment of a segment whose session is locked.
+#[inline(always)]
+pub fn renumber_fragment(packet: Packet, session: *mut Session, role: usize) -> i32 {
+    // SAFETY: a live map value, locked by the caller.
+    let s = unsafe { &mut *session };
+    let role = role & 1;
+    s.last_ns = learn::now();
+    match fragment(&mut s.half[role], &mut s.line[role], Seq(packet.seq)) {
+        Some(seq) => edit::renumber(packet, seq.0),
+        None => drop_for(Counter::DroppedFragment),
+    }
 }
 
 /// Tells the engine of the segment. `false`: the plan is made already.

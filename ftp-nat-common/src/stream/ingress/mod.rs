@@ -11,7 +11,9 @@
 //! | `step` | what is old is sent again, what is new is taken, the FIN |
 //! | `take` | a new byte: passed, held, or releasing what is held |
 //! | `release` | the held text, or the one that takes its place |
+//! | `fragment` | a segment that comes in fragments |
 
+mod fragment;
 mod release;
 mod run;
 mod skim;
@@ -20,6 +22,7 @@ mod take;
 
 use self::run::{RUN_CHANGED, RUN_CUT};
 pub use self::{
+    fragment::fragment,
     release::release,
     run::{OUTPUT_MAX, RUN_NO_EDITS, RUN_NO_HOLD, RUN_WOULD_HOLD, Run},
     skim::{SKIM, may_skim, skim},
@@ -142,10 +145,10 @@ pub fn begin(
     }
     half.snd_max = half.snd_max.max(end);
     if half.flags & HALF_UNSYNCED != 0 && len > 0 && !seq.before(half.in_nxt) {
-        // Nothing was changed so far: what was not seen passed as it was.
+        // Nothing was held or edited: what was not seen passed with the same shift.
         if seq.after(half.in_nxt) {
+            half.out_nxt = half.out_nxt.plus(seq.since(half.in_nxt) as u32);
             half.in_nxt = seq;
-            half.out_nxt = seq;
             half.flags &= !HALF_LAST;
             session.line[role & 1].lost();
         }
