@@ -240,3 +240,6 @@ fn reply(session: &mut Session, env: &mut impl Environment) {
         session.pending.doom();
     }
 }
+
+#[cfg(test)]
+mod tests;

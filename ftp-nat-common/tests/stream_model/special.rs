@@ -362,6 +362,73 @@ fn a_reply_that_comes_late_hides_no_announcement() {
     assert_eq!(server.count(Counter::Rewrites), 1);
 }
 
+/// Edits that are sent again stay whole, and what doesn't fit is left out.
+#[test]
+fn a_replay_that_does_not_fit_ends_behind_a_whole_edit() {
+    let (mut gateway, stream) = lines(3);
+    let sent = gateway.near_sends(&packet(0, &stream)).expect("it fits");
+    let edits = gateway.edits.as_deref().expect("three edits");
+    let ends = [0, 1, 2].map(|n| gateway.offset(edits.slot[n].out1()) as usize);
+    for (room, whole) in [
+        (ends[1] - 1, ends[0]),
+        (ends[1], ends[1]),
+        (ends[1] + 1, ends[1]),
+    ] {
+        gateway.setting.capacity = room;
+        let again = gateway
+            .near_sends(&packet(0, &stream))
+            .expect("a part fits");
+        let len = again.data.len();
+        assert!(len >= whole && len <= room, "{len} of {room} bytes");
+        assert_eq!(again.data, sent.data[..len]);
+    }
+}
+
+#[test]
+fn eight_telnet_bytes_in_an_address_are_kept_and_nine_are_not() {
+    let nops = |n: usize| {
+        [
+            b"PORT 10,10".as_slice(),
+            &b"\xff\xf1".repeat(n),
+            b",0,1,30,4\r\n",
+        ]
+        .concat()
+    };
+    for (line, rewrites) in [(nops(4), 1), (nops(5), 0)] {
+        let mut gateway = Gateway::new(plain(CLIENT, false, 2), &line);
+        let sent = gateway.near_sends(&packet(0, &line)).expect("the line");
+        assert_eq!(gateway.count(Counter::Rewrites), rewrites);
+        if rewrites == 0 {
+            assert_eq!(sent.data, line);
+        } else {
+            let behind = sent.data.len() - 2 - 8;
+            assert_eq!(
+                sent.data[behind..],
+                *b"\xff\xf1\xff\xf1\xff\xf1\xff\xf1\r\n"
+            );
+        }
+    }
+}
+
+/// far acknowledges more than it was sent, while text is held: near has sent that
+/// much, but of the text behind the held one nothing can have passed.
+#[test]
+fn nothing_is_taken_over_while_text_is_held() {
+    let stream = [LINE, LINE].concat();
+    let mut gateway = Gateway::new(plain(CLIENT, false, 2), &stream);
+    assert!(gateway.near_sends(&packet(0, &stream[..9])).is_some());
+    assert_eq!(gateway.near_sends(&packet(12, &stream[12..40])), None);
+    let before = *gateway.half();
+    assert_eq!(before.held_len, 4);
+    let ack = before.out_nxt.plus(3);
+    let (half, line) = (
+        &mut gateway.session.half[CLIENT],
+        &mut gateway.session.line[CLIENT],
+    );
+    let acked = acknowledge(half, line, gateway.edits.as_deref(), ack);
+    assert_eq!((acked, *half), (Acked::Beyond, before));
+}
+
 /// A client may speak before it is greeted.
 #[test]
 fn the_greeting_answers_nothing() {

@@ -15,6 +15,7 @@ mod denied;
 mod domains;
 mod epsv_all;
 mod error;
+mod fragments;
 mod full_tables;
 mod gateway;
 mod handshakes;

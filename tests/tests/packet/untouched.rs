@@ -83,8 +83,12 @@ fn other_tcp_connections() {
 #[test]
 fn fragments() {
     let (mut bench, c) = busy();
-    let whole = c.client_packet().payload("PORT 10,10,0,1,30,4\r\n").bytes();
-    for field in [0x2000u16, 0x2003, 0x0003, 0x6000, 0x1fff] {
+    let line = "PORT 10,10,0,1,30,4\r\n";
+    let whole = c.client_packet().payload(line).bytes();
+    let other = c.client_packet().payload(line).from((CLIENT.v4.into(), 9));
+    // Later ones of any connection, and first ones of another one.
+    let cases = [0x2003u16, 0x0003, 0x1fff].map(|field| (field, &whole));
+    for (field, whole) in cases.into_iter().chain([(0x2000, &other.bytes())]) {
         let before = bench.count(C::Fragments);
         let mut bytes = whole.clone();
         bytes[20..22].copy_from_slice(&field.to_be_bytes());

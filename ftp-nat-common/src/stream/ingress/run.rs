@@ -141,3 +141,19 @@ impl Default for Run {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::boxed::Box;
+
+    #[test]
+    fn the_last_byte_that_fits_is_the_one_at_the_capacity() {
+        let mut run = Box::new(Run::new());
+        run.capacity = 10;
+        run.out_len = 8;
+        assert!(run.has_room(2) && !run.has_room(3));
+        run.flags = RUN_NO_HOLD;
+        assert!(run.has_room(3), "it isn't rebuilt");
+    }
+}

@@ -1,0 +1,187 @@
+use super::*;
+use crate::{
+    addr::Port,
+    session::{SESSION_EPSV_ALL, SESSION_LOGGED_IN},
+};
+use std::vec::Vec;
+
+/// Notes what is withdrawn and counted.
+#[derive(Default)]
+struct World {
+    withdrawn: Vec<u16>,
+    counted: Vec<Counter>,
+}
+
+impl Environment for World {
+    fn expect(&mut self, _: Kind, _: u16, _: usize) -> Option<u16> {
+        None
+    }
+
+    fn withdraw(&mut self, _: usize, port: Port) {
+        self.withdrawn.push(port.get());
+    }
+
+    fn count(&mut self, counter: Counter) {
+        self.counted.push(counter);
+    }
+}
+
+/// A dialogue behind a greeting, with an announcement of port 7 pending.
+struct Dialogue {
+    session: Session,
+    world: World,
+}
+
+impl Dialogue {
+    fn new() -> Self {
+        let mut new = Self {
+            session: Session::default(),
+            world: World::default(),
+        };
+        new.server("220 Hi\r\n");
+        let Self { session, .. } = &mut new;
+        session.pending.add(CLIENT, Port::new(7), &session.requests);
+        new
+    }
+
+    fn say(&mut self, role: usize, text: &str) -> &mut Self {
+        for byte in text.bytes() {
+            if self.session.line[role].feed(role, byte).ended {
+                line_ended(&mut self.session, role, &mut self.world);
+            }
+        }
+        self.session.pending.sweep(&mut self.world);
+        self
+    }
+
+    fn client(&mut self, text: &str) -> &mut Self {
+        self.say(CLIENT, text)
+    }
+
+    fn server(&mut self, text: &str) -> &mut Self {
+        self.say(SERVER, text)
+    }
+
+    fn has(&self, flag: u32) -> bool {
+        self.session.flags & flag != 0
+    }
+
+    fn is_withdrawn(&self) -> bool {
+        !self.world.withdrawn.is_empty()
+    }
+}
+
+#[test]
+fn epsv_all_holds_once_it_is_accepted_and_until_rein() {
+    for (reply, accepted) in [("200 Ok\r\n", true), ("502 No\r\n", false)] {
+        let mut d = Dialogue::new();
+        d.client("EPSV ALL\r\n");
+        assert!(!d.has(SESSION_EPSV_ALL), "it is only asked for");
+        d.server(reply);
+        assert_eq!(d.has(SESSION_EPSV_ALL), accepted, "{reply}");
+        d.client("REIN\r\n").server("421 No\r\n");
+        assert_eq!(d.has(SESSION_EPSV_ALL), accepted, "{reply}");
+        d.client("REIN\r\n").server("220 Again\r\n");
+        assert!(!d.has(SESSION_EPSV_ALL), "{reply}");
+    }
+}
+
+#[test]
+fn only_an_accepted_auth_turns_to_tls() {
+    for (reply, tls) in [
+        ("234 Go\r\n", true),
+        ("235 Go\r\n", true),
+        ("334 More\r\n", true),
+        ("200 What\r\n", false),
+        ("431 Not now\r\n", false),
+        ("504 No\r\n", false),
+        ("534 No\r\n", false),
+    ] {
+        let mut d = Dialogue::new();
+        d.client("AUTH TLS\r\n").server(reply);
+        assert_eq!(d.has(SESSION_ENCRYPTED), tls, "{reply}");
+        assert_eq!(d.is_withdrawn(), tls, "{reply}");
+    }
+    let mut d = Dialogue::new();
+    d.client("NOOP\r\n").server("234 Nobody asked\r\n");
+    assert!(!d.has(SESSION_ENCRYPTED));
+}
+
+#[test]
+fn what_withdraws_a_pending_announcement() {
+    for (command, reply, withdrawn) in [
+        ("NOOP\r\n", "200 Ok\r\n", false),
+        ("NOOP\r\n", "500 No\r\n", false),
+        ("NOOP\r\n", "421 Good bye\r\n", true),
+        ("RETR x\r\n", "550 No\r\n", false),
+        ("QUIT\r\n", "", true),
+        ("ABOR\r\n", "", true),
+        ("REIN\r\n", "", true),
+        ("ABORT\r\n", "", false),
+        ("GET / HTTP/1.1\r\n", "", true),
+    ] {
+        let mut d = Dialogue::new();
+        d.client(command).server(reply);
+        assert_eq!(d.is_withdrawn(), withdrawn, "{command} {reply}");
+    }
+    // Its own refusal.
+    for (reply, withdrawn) in [
+        ("200 Ok\r\n", false),
+        ("500 No\r\n", true),
+        ("425 No\r\n", true),
+    ] {
+        let mut d = Dialogue::new();
+        d.session.pending = Default::default();
+        let Session {
+            pending, requests, ..
+        } = &mut d.session;
+        pending.add(CLIENT, Port::new(8), requests);
+        d.client("PORT 10,0,0,1,0,8\r\n").server(reply);
+        assert_eq!(d.is_withdrawn(), withdrawn, "{reply}");
+    }
+}
+
+#[test]
+fn a_session_is_greeted_and_logged_in_by_replies_alone() {
+    let mut d = Dialogue {
+        session: Session::default(),
+        world: World::default(),
+    };
+    d.server("421 Too many\r\n");
+    assert!(!d.has(SESSION_GREETED));
+    d.server("220-Hi\r\n");
+    assert!(
+        !d.has(SESSION_GREETED),
+        "not the first line, and not the last"
+    );
+    d.server("220 Hi\r\n");
+    assert!(d.has(SESSION_GREETED));
+    d.client("USER x\r\n").server("331 Password\r\n");
+    assert!(!d.has(SESSION_LOGGED_IN));
+    d.client("PASS x\r\n").server("230-Welcome\r\n");
+    assert!(!d.has(SESSION_LOGGED_IN));
+    d.server("230 In\r\n");
+    assert!(d.has(SESSION_LOGGED_IN));
+}
+
+#[test]
+fn an_empty_line_shifts_no_reply() {
+    for answered in ["", "500 What?\r\n"] {
+        let mut d = Dialogue::new();
+        d.client("\r\nAUTH TLS\r\n")
+            .server(answered)
+            .server("234 Go\r\n");
+        assert!(d.has(SESSION_ENCRYPTED));
+        let mut d = Dialogue::new();
+        d.client("\r\nPASV\r\n")
+            .server(answered)
+            .server("425 No\r\n");
+        assert!(!d.session.requests.expects_passive(), "{answered}");
+    }
+    // A blank before the verb makes a line of its own kind, which is answered.
+    let mut d = Dialogue::new();
+    d.client(" PASV\r\nPASV\r\n").server("500 What?\r\n");
+    assert!(d.session.requests.expects_passive());
+    d.server("425 No\r\n");
+    assert!(!d.session.requests.expects_passive());
+}
