@@ -141,6 +141,10 @@ fn did_not_come(
     if let Some((from, expected, reason)) = attempt.refused.last() {
         return match reason.0 {
             Counter::FlowsTableFull => words::table_full("data connections", "--max-transfers"),
+            Counter::FlowsSourceCap => words::source_limit(
+                "data connections of encrypted sessions",
+                "--max-pending-per-source",
+            ),
             _ => words::other_address(attempt, told, *from, *expected),
         };
     }

@@ -34,6 +34,7 @@ mod service;
 mod stack_path;
 mod stream;
 mod support;
+mod sweeping;
 mod top;
 mod topology;
 mod unload;

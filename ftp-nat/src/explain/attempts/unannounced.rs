@@ -74,17 +74,34 @@ impl Unannounced {
                 to,
                 to_real,
                 ..
-            } if !all
-                .iter()
-                .any(|a| a.form == Some(*form) && a.expects(*to) && a.is_waiting()) =>
-            {
-                let mut attempt = begun(at, *announced_by, *form, *to_real, *to);
-                // Within TLS its reply can't be read.
-                attempt.asked = *form == Form::Default;
-                all.push(attempt);
-            }
+            } => came(all, at, *announced_by, *form, *to_real, *to),
+            // Where that leads to isn't told of it.
+            Happening::DataRefused {
+                announced_by,
+                form: Some(form @ (Form::Default | Form::Encrypted)),
+                to,
+                ..
+            } => came(all, at, *announced_by, *form, *to, *to),
             _ => {}
         }
+    }
+}
+
+/// A data connection came that nobody announced, once or again.
+fn came(
+    all: &mut Vec<Attempt>,
+    at: Timestamp,
+    by: By,
+    form: Form,
+    near: SocketAddr,
+    to: SocketAddr,
+) {
+    let is_this = |a: &Attempt| a.form == Some(form) && a.expects(to) && a.is_waiting();
+    if !all.iter().any(is_this) {
+        let mut attempt = begun(at, by, form, near, to);
+        // Within TLS its reply can't be read.
+        attempt.asked = form == Form::Default;
+        all.push(attempt);
     }
 }
 

@@ -127,3 +127,24 @@ fn declared_ports_of_an_encrypted_session_are_in_use() {
         .came(By::Server, Form::Encrypted);
     assert_eq!(both.verdicts()[0].times, 2);
 }
+
+#[test]
+fn a_client_that_has_too_many_of_them_is_told() {
+    let refused = |story: Story| {
+        story.then(Happening::DataRefused {
+            announced_by: By::Server,
+            form: Some(Form::Encrypted),
+            from: "10.10.0.1:5555".parse().unwrap(),
+            to: "61.144.1.100:50001".parse().unwrap(),
+            expected_from: "10.10.0.1".parse().unwrap(),
+            reason: Reason(Counter::FlowsSourceCap),
+        })
+    };
+    // TCP asks again.
+    let story = refused(refused(Story::new()));
+    let text = verdict(&story, &[Name::SourceLimit]);
+    has(&text, &["encrypted sessions", "--max-pending-per-source"]);
+    assert_eq!(story.verdicts()[0].times, 1);
+    let story = story.came(By::Server, Form::Encrypted);
+    verdict(&story, &[Name::Works]);
+}
