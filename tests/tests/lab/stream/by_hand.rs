@@ -23,7 +23,7 @@ const FAR: [&str; 3] = ["61.144.1.9", "61.144.1.77", "61.144.1.177"];
 const PORTS: [u16; 3] = [21, 2121, 2122];
 
 /// Random sessions, where nothing else is asked for.
-const SESSIONS: &str = "20";
+const SESSIONS: &str = "30";
 
 fn hardware_address(host: &Host, interface: &str) -> Result<String> {
     let shown = host.run(&["ip", "-o", "link", "show", "dev", interface])?;
