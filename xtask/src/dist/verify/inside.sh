@@ -92,8 +92,10 @@ mkdir -p "/run/systemd/system/$unit.d"
 printf '[Service]\nWatchdogSec=2\n' > "/run/systemd/system/$unit.d/hasty.conf"
 systemctl daemon-reload && systemctl restart "$unit"
 before=$(pid)
-sleep 3
-check it_tells_that_it_is_alive is MainPID "$before"
+alive=$(shown WatchdogTimestampMonotonic)
+told() { [ "$(shown WatchdogTimestampMonotonic)" != "$alive" ]; }
+check it_tells_that_it_is_alive until_true told
+check and_is_left_alone is MainPID "$before"
 kill -STOP "$before"
 replaced() { [ "$(pid)" != "$before" ] && is ActiveState active > /dev/null; }
 check one_that_hangs_is_replaced until_true replaced
