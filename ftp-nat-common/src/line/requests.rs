@@ -262,10 +262,19 @@ mod tests {
             assert_eq!(r.answer(200), Request::Active, "{ignored}");
             assert!(r.is_empty());
         }
-        let mut r = Requests::default();
-        r.push(Request::Empty);
-        r.push(Request::Passive);
-        assert_eq!(r.answer(421), Request::Passive);
+        for (code, answered) in [
+            (421, Request::Other),
+            (499, Request::Other),
+            (500, Request::Empty),
+            (501, Request::Empty),
+            (502, Request::Empty),
+            (503, Request::Other),
+        ] {
+            let mut r = Requests::default();
+            r.push(Request::Empty);
+            r.push(Request::Other);
+            assert_eq!(r.answer(code), answered, "{code}");
+        }
     }
 
     #[test]

@@ -69,3 +69,40 @@ pub fn strip(at: &mut u8, byte: u8) -> Stripped {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    /// What a server reads of a stream.
+    fn read(stream: &[u8]) -> Vec<u8> {
+        let mut at = DATA;
+        let data = |byte: &u8| match strip(&mut at, *byte) {
+            Stripped::Data(byte) => Some(byte),
+            Stripped::Escaped => Some(255),
+            Stripped::Sequence => None,
+        };
+        stream.iter().filter_map(data).collect()
+    }
+
+    #[test]
+    fn each_sequence_ends_where_it_ends() {
+        for command in SE..=250 {
+            // A subnegotiation begins with 250 and goes on.
+            let rest: &[u8] = if command == SB { b"" } else { b"b" };
+            assert_eq!(read(&[b'a', IAC, command, b'b']), [b"a", rest].concat());
+        }
+        for command in WILL..=254 {
+            assert_eq!(read(&[b'a', IAC, command, b'\n', b'b']), b"ab", "{command}");
+        }
+        let inner = [b'a', IAC, SB, 1, IAC, IAC, 2, IAC, 241, 3, IAC, SE, b'b'];
+        assert_eq!(read(&inner), b"ab", "only IAC SE ends a subnegotiation");
+        assert_eq!(read(&[b'a', IAC, IAC, b'b']), b"a\xffb");
+        assert_eq!(
+            read(&[b'a', IAC, b'\n', b'b']),
+            b"a\nb",
+            "no command at all"
+        );
+    }
+}

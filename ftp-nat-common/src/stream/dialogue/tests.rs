@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    addr::Port,
-    session::{SESSION_EPSV_ALL, SESSION_LOGGED_IN},
+    addr::{Addr, Port},
+    session::{SESSION_EPSV_ALL, SESSION_FIN_SERVER, SESSION_LOGGED_IN},
 };
 use std::vec::Vec;
 
@@ -184,4 +184,33 @@ fn an_empty_line_shifts_no_reply() {
     assert!(d.session.requests.expects_passive());
     d.server("425 No\r\n");
     assert!(!d.session.requests.expects_passive());
+}
+
+#[test]
+fn who_has_said_all_announces_nothing_more() {
+    let said = |role: usize| Announcement {
+        kind: Kind::Port,
+        addr: Addr::from_v4([10, 0, 0, 1 + role as u8]),
+        port: 2000,
+        delimiter: b'|',
+    };
+    let fins = [SESSION_FIN, SESSION_FIN_SERVER];
+    for (role, flags, admitted) in [
+        (CLIENT, 0, true),
+        (CLIENT, fins[SERVER], true),
+        (CLIENT, fins[CLIENT], false),
+        (CLIENT, SESSION_RST, false),
+        (SERVER, 0, true),
+        (SERVER, fins[CLIENT], true),
+        (SERVER, fins[SERVER], false),
+    ] {
+        let mut session = Session {
+            flags: SESSION_TRUSTED | SESSION_GREETED | flags,
+            real: [said(CLIENT).addr, said(SERVER).addr],
+            ..Session::default()
+        };
+        session.requests.push(Request::Passive);
+        let answer = admit(&session, role, &said(role));
+        assert_eq!(answer.is_ok(), admitted, "{role} {flags:#x}");
+    }
 }
