@@ -386,15 +386,10 @@ fn a_replay_that_does_not_fit_ends_behind_a_whole_edit() {
 
 #[test]
 fn eight_telnet_bytes_in_an_address_are_kept_and_nine_are_not() {
-    let nops = |n: usize| {
-        [
-            b"PORT 10,10".as_slice(),
-            &b"\xff\xf1".repeat(n),
-            b",0,1,30,4\r\n",
-        ]
-        .concat()
-    };
-    for (line, rewrites) in [(nops(4), 1), (nops(5), 0)] {
+    let with = |telnet: &[u8]| [b"PORT 10,10", telnet, b",0,1,30,4\r\n"].concat();
+    let nop = b"\xff\xf1";
+    let nine = [nop.repeat(3), b"\xff\xfb\x01".to_vec()].concat();
+    for (line, rewrites) in [(with(&nop.repeat(4)), 1), (with(&nine), 0)] {
         let mut gateway = Gateway::new(plain(CLIENT, false, 2), &line);
         let sent = gateway.near_sends(&packet(0, &line)).expect("the line");
         assert_eq!(gateway.count(Counter::Rewrites), rewrites);
