@@ -149,3 +149,32 @@ fn without_a_terminal_or_a_daemon_it_says_so() -> Result<()> {
         ftp_nat.builder(),
     )
 }
+
+#[test]
+fn stats_are_watched_in_one_place() -> Result<()> {
+    let mut session = Session::behind_masquerade()?;
+    let file = session.server.publish("file", "some text")?;
+    let ftp_nat = &session.ftp_nat;
+    let terminal = ftp_nat.on_terminal(&["stats", "--watch"], 100, 60)?;
+    terminal.until(&["every second", "COUNTER", "SINCE"])?;
+    file.verify(&session.control.retrieve_active(0, "file")?)?;
+    let row = |text: &str| {
+        let is_it = |line: &&str| line.starts_with("rewrites ");
+        text.lines().filter(is_it).map(str::to_owned).next()
+    };
+    let grown = wait::until("a rewrite", wait::PATIENCE, || Ok(row(&terminal.text())))?;
+    let words: Vec<_> = grown.split_whitespace().take(3).collect();
+    ensure!(words == ["rewrites", "1", "+1"], "{grown}");
+    // And it stands still from the next time on.
+    wait::until_true("no other", wait::PATIENCE, || {
+        Ok(row(&terminal.text()).is_some_and(|row| !row.contains('+')))
+    })?;
+    let text = terminal.text();
+    let heads = text.matches("COUNTER").count();
+    ensure!(heads == 1, "{heads} pages:\n{text}");
+
+    let mut few = ftp_nat.on_terminal(&["stats", "--watch", "9", "--all"], 40, 10)?;
+    few.until(&["every 9 seconds", "more lines than fit here)"])?;
+    few.keys("\x03")?;
+    Ok(())
+}

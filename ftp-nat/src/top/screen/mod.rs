@@ -12,6 +12,8 @@
 //! | [`help`] | the keys |
 
 pub mod detail;
+#[cfg(test)]
+mod documented;
 pub mod header;
 pub mod help;
 pub mod ladder;

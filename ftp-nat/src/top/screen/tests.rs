@@ -4,13 +4,15 @@ use ftp_nat_common::counter::Counter;
 use ratatui::{Terminal, backend::TestBackend, style::Modifier};
 
 use crate::{
+    events::SessionId,
+    history::Record,
     top::{
         model::{
             Model, Setting,
             keys::{Key, Wish},
             sample::{model, reading, session, setting, tables, told, transfer},
         },
-        reading::{NotServed, Reading, Tables},
+        reading::{NotServed, Reading, Tables, Told},
     },
     view::{sessions::SessionView, translations::Translation},
 };
@@ -123,16 +125,26 @@ fn busy(second: u64) -> Tables {
     ];
     let mut counters = COUNTERS.to_vec();
     counters[2].1 += second / 4;
-    let mut tables = tables(sessions, transfers, &counters);
-    tables.stats.tables.expectations.entries = 60_000;
-    tables
+    tables(sessions, transfers, &counters)
+}
+
+/// What `run` says of them: of the last one it knows nothing.
+fn told_of_all() -> Told {
+    let mut told = told();
+    told.asked = (1..=6).map(SessionId).collect();
+    let like_the_first = [3, 5].map(|id| Record {
+        session: SessionId(id),
+        ..told.found.sessions[0].clone()
+    });
+    told.found.sessions.extend(like_the_first);
+    told
 }
 
 fn busy_model() -> Model {
     let mut model = model(busy(0));
     for second in 1..=12 {
         model.take(Reading {
-            told: Ok(told()),
+            told: Ok(told_of_all()),
             ..reading(second, busy(second))
         });
     }
@@ -308,6 +320,18 @@ snapshot!(
     with(busy_model(), |model| {
         let mut tables = busy(13);
         tables.stats.draining = true;
+        model.take(reading(13, tables));
+    }),
+    80,
+    24
+);
+snapshot!(
+    nearly_full_80x24,
+    with(busy_model(), |model| {
+        let mut tables = busy(13);
+        tables.stats.tables.sessions.entries = 65_536;
+        tables.stats.tables.expectations.entries = 60_000;
+        tables.stats.tables.flows.entries = 70_001;
         model.take(reading(13, tables));
     }),
     80,
