@@ -173,7 +173,7 @@ fn stats_are_watched_in_one_place() -> Result<()> {
     let heads = text.matches("COUNTER").count();
     ensure!(heads == 1, "{heads} pages:\n{text}");
 
-    let mut few = ftp_nat.on_terminal(&["stats", "--watch", "9", "--all"], 40, 10)?;
+    let mut few = ftp_nat.on_terminal(&["stats", "--watch", "9", "--all"], 60, 10)?;
     few.until(&["every 9 seconds", "more lines than fit here)"])?;
     few.keys("\x03")?;
     Ok(())
