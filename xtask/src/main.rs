@@ -12,6 +12,7 @@ mod documents;
 mod fuzz;
 mod object;
 mod process;
+mod screens;
 mod setup;
 mod test;
 mod vm;
@@ -47,6 +48,8 @@ enum Verb {
     Dist(dist::Args),
     /// Show FTP through a NAT gateway without and with ftp-nat, in network namespaces
     Demo(demo::Args),
+    /// Make docs/screens.md anew, of real runs (needs root)
+    Screens,
 }
 
 fn main() -> ExitCode {
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Dist(args) => dist::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Demo(args) => demo::run(&args).map(|never| match never {}),
+        Verb::Screens => screens::run().map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

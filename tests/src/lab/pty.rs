@@ -40,13 +40,22 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a program on a new terminal of that size.
-    pub fn start(mut command: Command, columns: u16, lines: u16) -> Result<Self> {
+    /// Starts a program on a new terminal of that size, with [`BEFORE`] on it.
+    pub fn start(command: Command, columns: u16, lines: u16) -> Result<Self> {
+        Self::with(BEFORE, command, columns, lines)
+    }
+
+    /// Starts a program on a new terminal of that size, with nothing on it.
+    pub fn blank(command: Command, columns: u16, lines: u16) -> Result<Self> {
+        Self::with("", command, columns, lines)
+    }
+
+    fn with(shown: &str, mut command: Command, columns: u16, lines: u16) -> Result<Self> {
         let (master, slave) = pair().context("making a terminal")?;
         resize(&master, columns, lines)?;
         let before = termios::tcgetattr(&slave)?;
         let mut parser = Parser::new(lines, columns, 0);
-        parser.process(BEFORE.as_bytes());
+        parser.process(shown.as_bytes());
         let shown = Arc::new(Mutex::new(parser));
         command
             .stdin(slave.try_clone()?)

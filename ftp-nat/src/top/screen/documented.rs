@@ -47,3 +47,26 @@ fn the_screens_of_the_guide_are_those_of_the_snapshots() {
          FTP_NAT_UPDATE_DOCS=1 cargo test -p ftp-nat --lib documented"
     );
 }
+
+/// Addresses and times of real runs differ each time; headings, keys and verdicts
+/// don't.
+#[test]
+fn the_screens_of_real_runs_are_of_this_program() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/screens.md");
+    let page = fs::read_to_string(page).unwrap();
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = page.lines().map(words).collect();
+    for (name, numbers) in [
+        ("sessions_80x24", [5, 23].as_slice()),
+        ("ladder_of_a_refusal_80x24", &[23]),
+    ] {
+        let screen = snapshot(name);
+        for number in numbers {
+            let line = words(screen.lines().nth(*number).unwrap());
+            assert!(
+                lines.contains(&line),
+                "docs/screens.md has no `{line}`: make it anew by `cargo xtask screens`"
+            );
+        }
+    }
+}
