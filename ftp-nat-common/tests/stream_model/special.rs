@@ -424,6 +424,32 @@ fn nothing_is_taken_over_while_text_is_held() {
     assert_eq!((acked, *half), (Acked::Beyond, before));
 }
 
+/// Bytes are no text in any character set, and a line has no longest length: what
+/// stands behind it is read all the same.
+#[test]
+fn eight_bit_text_nul_and_long_lines_hide_nothing() {
+    let long = [b"SITE ".as_slice(), &b"x,1".repeat(20_000), b"\r\n"].concat();
+    for before in [
+        b"CWD caf\xc3\xa9\r\n".as_slice(),
+        b"RETR \x80\xfe\x00\x1b\r\0x\r\n",
+        &long,
+    ] {
+        let stream = [before, LINE].concat();
+        let mut gateway = Gateway::new(plain(CLIENT, false, 2), &stream);
+        let mut got = Vec::new();
+        let mut at = 0;
+        while at < stream.len() {
+            let part = packet(at, &stream[at..stream.len().min(at + 100)]);
+            got.extend(gateway.near_sends(&part).expect("it passes").data);
+            at = gateway.offset(gateway.half().in_nxt) as usize;
+        }
+        // Whether a port could be had or not, it was asked for.
+        let session = &gateway.session;
+        assert_eq!(session.announcements + session.refusals, 1);
+        assert_eq!(got[..before.len()], *before);
+    }
+}
+
 /// A client may speak before it is greeted.
 #[test]
 fn the_greeting_answers_nothing() {
