@@ -21,6 +21,8 @@ fn sources(place: &str) -> Option<&'static str> {
         "model" => "ftp-nat-common/tests/stream_model",
         "packet" => "tests/tests/packet",
         "lab" => "tests/tests/lab",
+        "guest" => "tests/tests/guest",
+        "conflicts" => "ftp-nat/src/conflicts",
         "sweep" => "ftp-nat/src/daemon/sweep",
         _ => return None,
     })
@@ -72,7 +74,7 @@ fn document(name: &str) -> String {
 fn every_test_that_the_documents_name_exists() {
     let mut missing = Vec::new();
     let mut found = 0;
-    for name in ["protocol.md", "rfc-compliance.md"] {
+    for name in ["protocol.md", "rfc-compliance.md", "security.md"] {
         for (place, test) in links(&document(name)) {
             let source = sources(place).map(|s| read(&root().join(s)));
             let head = format!("fn {test}(");
@@ -122,4 +124,16 @@ fn every_case_that_is_done_names_a_test() {
     // Those that the random streams of the model contain say so.
     without.retain(|head| !head.starts_with("C13") && !head.starts_with("C14"));
     assert!(without.is_empty(), "{without:#?}");
+}
+
+#[test]
+fn every_attack_and_every_mishap_names_a_test() {
+    let security = document("security.md");
+    let rows = security.lines().filter(|line| line.starts_with("| "));
+    // The heads of the tables name none.
+    let heads = ["| attack |", "| what happens |", "| what |"];
+    let rows = rows.filter(|row| !heads.iter().any(|head| row.starts_with(head)));
+    let (named, without): (Vec<_>, Vec<_>) = rows.partition(|row| !links(row).is_empty());
+    assert!(without.is_empty(), "{without:#?}");
+    assert!(named.len() > 50, "only {} rows", named.len());
 }

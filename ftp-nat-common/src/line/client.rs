@@ -100,7 +100,9 @@ impl Line {
             if b != b'\n' {
                 self.state = state::SKIP;
             }
-            if !blank && !at_end {
+            // Nor is a NUL harmless there: a request to a TURN server begins with one,
+            // and has text of a web page's choice in it (RFC 8489 section 5).
+            if !blank && !matches!(b, b'\r' | b'\n') {
                 self.flags |= FLAG_ODD;
             }
             if !at_end {

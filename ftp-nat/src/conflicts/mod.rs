@@ -8,9 +8,11 @@
 //! | `hooks` | other programs on the same hooks, and who runs first |
 //! | `forwarding` | interfaces that don't forward |
 //! | `offload` | large receive offload |
+//! | `flowtables` | flow tables, and what devices forward by themselves |
 //! | `bridge` | bridges whose packets the connection tracker sees before ftp-nat |
 
 mod bridge;
+mod flowtables;
 mod forwarding;
 mod hooks;
 mod iptables;
@@ -93,6 +95,7 @@ pub fn all(setup: &Setup) -> Vec<Finding> {
     found.extend(hooks::look(&setup.interfaces, setup.hook));
     found.extend(forwarding::look(&setup.interfaces));
     found.extend(offload::look(&setup.interfaces));
+    found.extend(flowtables::look(&setup.interfaces));
     found.extend(bridge::look(&setup.interfaces));
     found
 }

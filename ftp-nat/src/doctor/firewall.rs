@@ -27,7 +27,6 @@ pub(super) fn look(path: &Path) -> Vec<Check> {
         )],
     };
     checks.extend(by_iptables(path));
-    checks.extend(offloaded(path));
     if checks.is_empty() {
         checks.push(Check::ok(
             WHAT,
@@ -194,53 +193,6 @@ fn judge_iptables(listing: &str, program: &str, ports: &PortSet) -> Option<Check
     })
 }
 
-/// Flow tables: what the hardware forwards no program sees.
-fn offloaded(path: &Path) -> Vec<Check> {
-    let listed = Command::new("nft").args(["list", "flowtables"]).output();
-    let listing = listed.map(|done| String::from_utf8_lossy(&done.stdout).into_owned());
-    let names: Vec<_> = path.interfaces.iter().map(|i| i.name.as_str()).collect();
-    judge_flowtables(&listing.unwrap_or_default(), &names)
-}
-
-fn judge_flowtables(listing: &str, interfaces: &[&str]) -> Vec<Check> {
-    const WHAT: &str = "offloads";
-    let mut checks = Vec::new();
-    for table in listing.split("flowtable ").skip(1) {
-        let name = table.split_whitespace().next().unwrap_or("?");
-        let words: Vec<_> = table
-            .split(|c: char| c.is_whitespace() || ",;{}\"".contains(c))
-            .collect();
-        let ours: Vec<_> = interfaces
-            .iter()
-            .filter(|i| words.contains(i))
-            .copied()
-            .collect();
-        if ours.is_empty() {
-            continue;
-        }
-        let of = format!("flow table {name} is on {}", ours.join(", "));
-        let mend = "keep the control ports out of it: ... tcp dport != 21 flow add @TABLE";
-        checks.push(if words.contains(&"offload") {
-            Check::error(
-                WHAT,
-                format!(
-                    "{of} with hardware offload: what the device forwards, ftp-nat doesn't see"
-                ),
-                mend,
-            )
-        } else {
-            Check::warning(
-                WHAT,
-                format!(
-                    "{of}: control connections in it go past the forward chain, which was not tried"
-                ),
-                mend,
-            )
-        });
-    }
-    checks
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,29 +231,6 @@ mod tests {
         ] {
             assert_eq!(judge(rule, "DROP"), Some(expected), "{rule}");
         }
-    }
-
-    #[test]
-    fn flow_tables_on_our_interfaces_are_told_of() {
-        let listing = |flags: &str| {
-            format!(
-                "table inet f {{\n\tflowtable ft {{\n\t\thook ingress priority filter\n\t\t\
-                 devices = {{ wan, lan }}\n{flags}\t}}\n}}\n"
-            )
-        };
-        let states = |listing: &str, interfaces: &[&str]| -> Vec<_> {
-            judge_flowtables(listing, interfaces)
-                .iter()
-                .map(|c| c.state)
-                .collect()
-        };
-        assert_eq!(
-            states(&listing("\t\tflags offload;\n"), &["wan"]),
-            [State::Error]
-        );
-        assert_eq!(states(&listing(""), &["lan"]), [State::Warning]);
-        assert!(states(&listing(""), &["lan2"]).is_empty());
-        assert!(states("", &["lan"]).is_empty());
     }
 
     #[test]

@@ -20,7 +20,7 @@ const TOPICS: [(&str, &str); 5] = [
         "helper",
         "the kernel's own FTP helper is not assigned to these ports",
     ),
-    ("offloads", "no interface has large receive offload on"),
+    ("offloads", "no device merges or forwards packets by itself"),
     (
         "bridge",
         "no interface is a bridge whose packets are tracked before ftp-nat sees them",

@@ -43,6 +43,7 @@ pub fn unchanged(packet: &[u8]) -> Vec<Vec<u8>> {
 #[derive(Debug)]
 pub struct Tunnel {
     stop: Arc<AtomicBool>,
+    stalled: Arc<AtomicBool>,
     pump: Option<JoinHandle<Result<()>>>,
 }
 
@@ -52,17 +53,25 @@ impl Tunnel {
     pub fn join(a: &Host, a_name: &str, b: &Host, b_name: &str, change: Change) -> Result<Self> {
         let ends = [open(a, a_name)?, open(b, b_name)?];
         let stop = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&stop);
+        let stalled = Arc::new(AtomicBool::new(false));
+        let flags = [Arc::clone(&stop), Arc::clone(&stalled)];
         let pump = std::thread::Builder::new()
             .name("tunnel".into())
-            .spawn(move || carry(&ends, change, &flag))?;
+            .spawn(move || carry(&ends, change, &flags))?;
         for (host, name) in [(a, a_name), (b, b_name)] {
             host.run(&["ip", "link", "set", name, "up"])?;
         }
         Ok(Self {
             stop,
+            stalled,
             pump: Some(pump),
         })
+    }
+
+    /// Carries nothing, or goes on: what was sent meanwhile then arrives at once,
+    /// as far as the devices' queues have kept it.
+    pub fn stall(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::Release);
     }
 }
 
@@ -100,9 +109,17 @@ fn open(host: &Host, name: &str) -> Result<OwnedFd> {
     made.with_context(|| format!("cannot make the tun device {name} on {}", host.name()))
 }
 
-fn carry(ends: &[OwnedFd; 2], change: Change, stop: &AtomicBool) -> Result<()> {
+fn carry(
+    ends: &[OwnedFd; 2],
+    change: Change,
+    [stop, stalled]: &[Arc<AtomicBool>; 2],
+) -> Result<()> {
     let mut buffer = vec![0u8; 1 << 17];
     while !stop.load(Ordering::Acquire) {
+        if stalled.load(Ordering::Acquire) {
+            std::thread::park_timeout(TICK);
+            continue;
+        }
         for (from, change) in [(0, change), (1, unchanged as Change)] {
             while let Some(packet) = receive(&ends[from], &mut buffer)? {
                 for packet in change(packet) {

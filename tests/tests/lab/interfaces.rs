@@ -208,6 +208,17 @@ fn one_is_made_anew_while_the_program_is_stopped() -> Result<()> {
     busy.goes_on()
 }
 
+/// As when a lease runs out and is had again.
+#[test]
+fn the_outer_address_goes_and_comes_back() -> Result<()> {
+    let busy = Busy::new(|run| run)?;
+    let gateway = &busy.session.lab.gateway;
+    for verb in ["del", "add"] {
+        gateway.run(&["ip", "address", verb, "61.144.1.2/24", "dev", WAN])?;
+    }
+    busy.goes_on()
+}
+
 #[test]
 fn new_sessions_use_a_new_outer_address() -> Result<()> {
     let mut session = Session::behind_masquerade()?;

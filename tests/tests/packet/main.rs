@@ -29,6 +29,7 @@ mod packet;
 mod refusals;
 mod rewriting;
 mod shifting;
+mod slipstream;
 mod sources;
 mod splits;
 mod spoofing;

@@ -54,7 +54,7 @@ pub struct Ip<'a> {
     pub protocol: u8,
     /// Length of header and payload in bytes.
     pub total_len: usize,
-    /// The header, options included.
+    /// The header, options and extension headers included.
     pub header: &'a [u8],
     /// What the header says follows.
     pub payload: &'a [u8],
@@ -180,16 +180,23 @@ impl<'a> Ip<'a> {
                 })
             }
             ETHERTYPE_IPV6 => {
-                let header = bytes.get(..IPV6_LEN)?;
-                let total_len = IPV6_LEN + usize::from(be16(header, 4)?);
+                let fixed = bytes.get(..IPV6_LEN)?;
+                let total_len = IPV6_LEN + usize::from(be16(fixed, 4)?);
+                let (mut protocol, mut header_len) = (*fixed.get(6)?, IPV6_LEN);
+                // Hop-by-hop options, routing, destination options (RFC 8200).
+                while matches!(protocol, 0 | 43 | 60) {
+                    protocol = *bytes.get(header_len)?;
+                    header_len += (usize::from(*bytes.get(header_len + 1)?) + 1) * 8;
+                }
+                let header = bytes.get(..header_len)?;
                 Some(Self {
                     src: IpAddr::V6(Ipv6Addr::from(array::<16>(header, 8)?)),
                     dst: IpAddr::V6(Ipv6Addr::from(array::<16>(header, 24)?)),
                     ttl: *header.get(7)?,
-                    protocol: *header.get(6)?,
+                    protocol,
                     total_len,
                     header,
-                    payload: bytes.get(IPV6_LEN..total_len)?,
+                    payload: bytes.get(header_len..total_len)?,
                 })
             }
             _ => None,
