@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 pub struct Answers {
     reader: BufReader<UnixStream>,
     path: PathBuf,
+    pin_path: PathBuf,
+    /// Something was answered.
+    begun: bool,
     over: bool,
 }
 
@@ -31,9 +34,8 @@ pub fn ask_within(
     let path = place::of(pin_path);
     let fail = |e: io::Error| match e.kind() {
         // A socket whose process died refuses.
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::NobodyServes {
-            path: pin_path.to_owned(),
-        },
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => nobody(pin_path),
+        _ if is_hung_up(e.kind()) => nobody(pin_path),
         _ => Error::io(format!("asking at {}", path.display()))(e),
     };
     let mut stream = UnixStream::connect(&path).map_err(fail)?;
@@ -47,8 +49,24 @@ pub fn ask_within(
     Ok(Answers {
         reader: BufReader::new(stream),
         path,
+        pin_path: pin_path.to_owned(),
+        begun: false,
         over: false,
     })
+}
+
+fn nobody(pin_path: &Path) -> Error {
+    Error::NobodyServes {
+        path: pin_path.to_owned(),
+    }
+}
+
+/// Whether the other side ended while it was asked.
+const fn is_hung_up(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
 }
 
 impl Iterator for Answers {
@@ -69,8 +87,14 @@ impl Answers {
     fn read(&mut self) -> Result<Option<Answer>> {
         let what = || format!("reading from {}", self.path.display());
         let mut line = String::new();
-        let read = self.reader.read_line(&mut line);
-        match read.map_err(Error::io(what()))? {
+        let read = match self.reader.read_line(&mut line) {
+            Err(e) if is_hung_up(e.kind()) => 0,
+            read => read.map_err(Error::io(what()))?,
+        };
+        let begun = std::mem::replace(&mut self.begun, true);
+        match read {
+            // Who ends before it has said anything serves nobody.
+            0 if !begun => Err(nobody(&self.pin_path)),
             0 => Err(Error::io(what())(io::Error::other("`run` has ended"))),
             _ => match serde_json::from_str(&line).map_err(|e| Error::io(what())(e.into()))? {
                 Answer::Done => Ok(None),
@@ -78,5 +102,57 @@ impl Answers {
                 answer => Ok(Some(answer)),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(stream: UnixStream) -> Answers {
+        Answers {
+            reader: BufReader::new(stream),
+            path: PathBuf::from("/run/a.sock"),
+            pin_path: PathBuf::from("/pins"),
+            begun: false,
+            over: false,
+        }
+    }
+
+    #[test]
+    fn who_ends_unread_or_unsaid_serves_nobody() {
+        let nobody = |mut answers: Answers| {
+            let told = answers.next();
+            assert!(
+                matches!(told, Some(Err(Error::NobodyServes { .. }))),
+                "{told:?}"
+            );
+            assert!(answers.next().is_none());
+        };
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        drop(theirs);
+        nobody(answers(ours));
+        // What it was asked is left unread: the connection is reset.
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        ours.write_all(b"{}\n").unwrap();
+        drop(theirs);
+        nobody(answers(ours));
+    }
+
+    #[test]
+    fn who_ends_later_has_ended() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        theirs.write_all(b"{\"answer\":\"present\"}\n").unwrap();
+        drop(theirs);
+        let mut answers = answers(ours);
+        assert!(matches!(answers.next(), Some(Ok(Answer::Present))));
+        let Some(Err(ended)) = answers.next() else {
+            panic!("it goes on")
+        };
+        assert!(
+            ended.whole().contains("`run` has ended"),
+            "{}",
+            ended.whole()
+        );
     }
 }

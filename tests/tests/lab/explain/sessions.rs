@@ -53,6 +53,8 @@ fn a_client_that_is_not_followed_is_told_why() -> Result<()> {
 fn a_session_outlives_the_memory_of_it() -> Result<()> {
     let mut session = Session::behind_masquerade()?;
     let file = session.server.publish("file", "some text")?;
+    // What it hasn't read yet waits for the next one, which then sees all.
+    until_verdict(&session.ftp_nat, "nothing_asked")?;
     session.ftp_nat.kill()?;
     let refused = session.ftp_nat.verb(&["explain"])?;
     ensure!(!refused.status.success(), "explain without run did well");
