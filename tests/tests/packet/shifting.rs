@@ -305,3 +305,18 @@ fn a_reset_does_not_wait_for_the_lock_for_ever() {
         ],
     );
 }
+
+#[test]
+fn a_fin_in_the_middle_of_the_stream_is_taken_away() {
+    let mut bench = Bench::new();
+    let mut c = Connection::masqueraded(Family::V4, GATEWAY);
+    c.establish(&mut bench);
+    let at = c.client_hooks().0;
+    let whole = c.client_packet().payload("NOOP\r\n").fin();
+    let part = c.client_packet().payload("NOO").fin();
+    let rows = [
+        row("the end", at, whole.clone()).becomes(whole),
+        row("an earlier one", at, part).becomes(c.client_packet().payload("NOO")),
+    ];
+    play(&mut bench, rows);
+}
