@@ -1,7 +1,7 @@
 //! The maps. Names and contents are described in `ftp_nat_common::layout`.
 
 use aya_ebpf::{
-    bindings::{BPF_ANY, BPF_F_NO_PREALLOC},
+    bindings::{BPF_ANY, BPF_F_NO_PREALLOC, bpf_redir_neigh},
     macros::map,
     maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray, RingBuf},
 };
@@ -17,13 +17,13 @@ use ftp_nat_common::{
         Edits,
         ingress::{Run, Segment},
     },
-    translation::{Expectation, ExpectationKey, Flow},
+    translation::{Expectation, ExpectationKey, Flow, Way},
     unannounced::EncryptedKey,
 };
 
 use crate::{
     control::{Glue, Plan, Progressing},
-    data::{encrypted, forward::Route},
+    data::{encrypted, forward::Route, translate::Ends},
     icmp::{quote::Quote, translate::Translated},
     options::Found,
     packet::Headers,
@@ -113,6 +113,12 @@ pub struct Scratch {
     pub walk: Walk,
     /// The way out of the current packet.
     pub route: Route,
+    /// Its next hop, for the neighbour to be asked.
+    pub next_hop: bpf_redir_neigh,
+    /// The way as its flow has it: a copy, for another CPU may write the original.
+    pub way: Way,
+    /// What is written of it anew.
+    pub ends: Ends,
     /// A flow on its way into its map.
     pub flow: Flow,
     /// What the current ICMP error is about.

@@ -45,6 +45,25 @@ pub unsafe fn copy_by_fours<T>(to: *mut T, from: *const T) {
     }
 }
 
+/// Copies a small value word by word, at once, whatever another CPU does to the
+/// original: it is read only once.
+///
+/// # Safety
+/// As for [`copy`], but others may write to what is copied.
+#[inline(always)]
+pub unsafe fn take<T>(to: *mut T, from: *const T) {
+    const { assert!(size_of::<T>() % 8 == 0 && size_of::<T>() <= 64) };
+    let mut n = 0;
+    while n < size_of::<T>() / 8 {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let word = from.cast::<u64>().add(n).read_volatile();
+            to.cast::<u64>().add(n).write_volatile(word);
+        }
+        n += 1;
+    }
+}
+
 /// Makes a value all zero.
 ///
 /// # Safety

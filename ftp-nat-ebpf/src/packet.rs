@@ -84,6 +84,10 @@ pub struct Headers {
     /// TTL or hop limit.
     pub ttl: u8,
     pub flags: u8,
+    /// The byte with the TCP header's length as it stands in the packet.
+    pub offset: u8,
+    /// The protocol number in the IPv6 header.
+    pub v6_next: u8,
     pub is_v4: bool,
     /// It was seen at egress, and the gateway itself sent it.
     pub from_egress: bool,
@@ -151,6 +155,13 @@ pub fn store<T>(skb: *mut __sk_buff, at: u32, value: &T) -> bool {
             0,
         ) == 0
     }
+}
+
+/// Writes the first `len` bytes of a value likewise.
+#[inline(always)]
+pub fn store_part<T>(skb: *mut __sk_buff, at: u32, value: &T, len: u32) -> bool {
+    // SAFETY: the helper reads no more than there is of a live value.
+    unsafe { bpf_skb_store_bytes(skb.cast(), at, (&raw const *value).cast(), len, 0) == 0 }
 }
 
 /// `len`, cut to a bound that the verifier can see: the compiler must not know
@@ -275,6 +286,7 @@ fn read_v6(skb: *mut __sk_buff) -> Option<u32> {
     h.l4 = l3 + v6::HEADER_LEN;
     h.l3_len = u32::from(u16::from_be(ip.payload_len)) + v6::HEADER_LEN;
     h.v6_len = ip.payload_len;
+    h.v6_next = next;
     h.ttl = ip.hop_limit;
     h.ip_id = 0;
     h.from_egress = false;
@@ -386,6 +398,7 @@ impl Packet {
         h.tuple.domain = domain(self.ifindex());
         h.seq = u32::from_be(tcp.seq);
         h.ack = u32::from_be(tcp.ack);
+        h.offset = tcp.offset;
         h.flags = tcp.flags;
         h.window = u16::from_be(tcp.window);
         h.urgent = u16::from_be(tcp.urgent);

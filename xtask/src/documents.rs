@@ -15,7 +15,7 @@ fn sources(place: &str) -> Option<&'static str> {
         "tcp" => "ftp-nat-common/src/tcp.rs",
         "seq" => "ftp-nat-common/src/seq.rs",
         "unannounced" => "ftp-nat-common/src/unannounced.rs",
-        "translation" => "ftp-nat-common/src/translation.rs",
+        "translation" => "ftp-nat-common/src/translation",
         "position" => "ftp-nat-common/src/stream/position/tests.rs",
         "pending" => "ftp-nat-common/src/stream/pending.rs",
         "model" => "ftp-nat-common/tests/stream_model",

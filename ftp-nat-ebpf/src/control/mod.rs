@@ -32,7 +32,7 @@ use ftp_nat_common::{
     line::text::TEXT_MAX,
     session::{HalfRef, SESSION_LOCAL, Session},
     stream::ingress::OUTPUT_MAX,
-    tcp::{clamped_mss, flag, option},
+    tcp::{clamped_mss, flag},
 };
 
 pub use expect::Glue;

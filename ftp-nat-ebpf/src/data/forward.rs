@@ -2,27 +2,25 @@
 //! is decided before the first byte is changed.
 
 use aya_ebpf::{
-    bindings::{__sk_buff, TC_ACT_SHOT, bpf_redir_neigh, bpf_redir_neigh__bindgen_ty_1},
+    bindings::{__sk_buff, TC_ACT_SHOT, bpf_redir_neigh},
     helpers::{
         bpf_check_mtu, bpf_fib_lookup, bpf_redirect, bpf_redirect_neigh, bpf_skb_change_head,
     },
 };
 use ftp_nat_common::{
-    addr::{Addr, Tuple},
+    addr::Addr,
     counter::Counter,
-    csum,
     layout::INTERFACE_BARE,
     tcp::flag,
-    translation::{FLOW_FORWARD, Flow, Way},
+    translation::{FLOW_FORWARD, Flow},
 };
 
-use super::flow;
+use super::{flow, translate::translate};
 use crate::{
     icmp::answer,
-    maps::{INTERFACES, SESSIONS, count, scratch},
-    options,
+    maps::{INTERFACES, SESSIONS, Scratch, count, scratch},
+    memory, options,
     packet::{Packet, l2_len, protocol, store, tcp, v4, v6},
-    sums::{addresses_sum, ports_sum},
 };
 
 /// `struct bpf_fib_lookup` of `include/uapi/linux/bpf.h`, without its unions.
@@ -106,19 +104,23 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
     let Some(scratch) = scratch() else {
         return TC_ACT_SHOT as i32;
     };
-    // SAFETY: this CPU's own memory.
-    let route = unsafe { &mut (*scratch).route };
+    // SAFETY: this CPU's own memory, and a live map value. Another CPU may write
+    // the way just now: what is looked at is used, and read only once.
+    let (route, way) = unsafe {
+        memory::take(&raw mut (*scratch).way, &raw const flow.way);
+        (&mut (*scratch).route, &(*scratch).way)
+    };
     if packet.ttl <= 1 {
         count(Counter::DataTtlExceeded);
         return answer::send(*packet, answer::TTL_EXCEEDED);
     }
     let len = wire_len(packet);
-    let found = if flow.way.leads(flow.out_ifindex, u32::from(len), now) {
-        route.family = flow.way.family;
-        route.dst = flow.way.next_hop;
+    let found = if way.leads(flow.out_ifindex, u32::from(len), now) {
+        route.family = way.family;
+        route.dst = way.next_hop;
         FOUND
     } else {
-        look_up(*packet, flow, route, now)
+        look_up(*packet, flow, scratch, now)
     };
     match found {
         FOUND | NO_NEIGHBOUR => {}
@@ -128,7 +130,9 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
             // the kernel can, and errors about them could not be told from
             // others. The MSS keeps such a sender below the MTU, as long as it
             // isn't lowered in the middle of a connection.
-            return answer::send(*packet, u32::from(route.total_len).max(1));
+            // SAFETY: this CPU's own memory.
+            let mtu = unsafe { (*scratch).route.total_len };
+            return answer::send(*packet, u32::from(mtu).max(1));
         }
         _ => {
             count(Counter::DataNoRoute);
@@ -140,49 +144,50 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
     }
     flow::follow(packet, flow, now);
     flow::tally(packet, flow);
-    if !translate(*packet, &flow.to, 1) {
+    if !translate(packet, &flow.to, 1) {
         count(Counter::DroppedEditFailed);
         return TC_ACT_SHOT as i32;
     }
     packet.set_forwarded();
-    redirect(packet.skb, route, flow.out_ifindex, flow.way.bare != 0)
+    // SAFETY: this CPU's own memory.
+    let (route, way) = unsafe { (&(*scratch).route, &(*scratch).way) };
+    redirect(packet.skb, route, flow.out_ifindex, way.bare != 0)
 }
 
 /// Looks for the way out, and keeps it for the packets that follow.
 #[inline(never)]
-fn look_up(packet: Packet, flow: &mut Flow, route: &mut Route, now: u64) -> i64 {
-    let bare = is_bare(flow.out_ifindex);
+fn look_up(packet: Packet, flow: &mut Flow, scratch: *mut Scratch, now: u64) -> i64 {
+    // SAFETY: this CPU's own memory.
+    let (route, way) = unsafe { (&mut (*scratch).route, &mut (*scratch).way) };
     let len = wire_len(&packet);
-    flow.way.at_ns = 0;
-    flow.way.bare = u8::from(bare);
+    way.bare = u8::from(is_bare(flow.out_ifindex));
     route.set(flow.out_ifindex, protocol::TCP, len);
     let found = route.find(packet.skb, &flow.to.src, &flow.to.dst);
     if is_way(found) {
-        flow.way = Way {
-            at_ns: now,
-            next_hop: route.dst,
-            ifindex: flow.out_ifindex,
-            // The helper puts the MTU in the length's place.
-            mtu: route.total_len.max(len),
-            family: route.family,
-            bare: u8::from(bare),
-        };
+        way.next_hop = route.dst;
+        way.ifindex = flow.out_ifindex;
+        // The helper puts the MTU in the length's place.
+        way.mtu = route.total_len.max(len);
+        way.family = route.family;
+        flow.way = way.sealed(now);
         return FOUND;
     }
     if found == TOO_BIG {
         return TOO_BIG;
     }
-    like_control(packet, flow, route)
+    like_control(packet, flow, scratch)
 }
 
 /// No route was found. Rules for marks, ports or incoming interfaces may have
 /// chosen another table for the control connection: its next hop is taken.
 #[inline(never)]
-fn like_control(packet: Packet, flow: &Flow, route: &mut Route) -> i64 {
+fn like_control(packet: Packet, flow: &Flow, scratch: *mut Scratch) -> i64 {
     let packet = &packet;
+    // SAFETY: this CPU's own memory.
+    let (route, way) = unsafe { (&mut (*scratch).route, &(*scratch).way) };
     // No neighbour has to be asked.
     route.family = AF_UNSPEC;
-    if flow.way.bare == 0 {
+    if way.bare == 0 {
         let to_near = flow.flags & FLOW_FORWARD != 0;
         let end = usize::from(flow.role & 1) ^ usize::from(!to_near);
         let Some(session) = SESSIONS.get_ptr(flow.session) else {
@@ -254,78 +259,6 @@ fn clamp_mss(packet: Packet, out_ifindex: u32) {
     options::clamp_mss(packet, |mss| mss.min(limit));
 }
 
-/// What is written anew of an IPv4 packet without options, in one piece: from the
-/// TTL to the ports.
-#[repr(C)]
-struct EndsV4 {
-    ttl: u8,
-    protocol: u8,
-    check: u16,
-    src: u32,
-    dst: u32,
-    ports: [u16; 2],
-}
-
-/// The same of an IPv6 packet without extension headers, from the length on.
-#[repr(C)]
-struct EndsV6 {
-    payload_len: u16,
-    next_header: u8,
-    hop_limit: u8,
-    src: Addr,
-    dst: Addr,
-    ports: [u16; 2],
-}
-
-/// Writes the new addresses and ports, and a TTL that is smaller by `hops`.
-#[inline(never)]
-pub fn translate(packet: Packet, to: &Tuple, hops: u32) -> bool {
-    let (packet, new_ttl) = (&packet, packet.ttl.wrapping_sub(hops as u8));
-    let sum = |t: &Tuple| addresses_sum(packet.is_v4, t);
-    let addresses = csum::diff(sum(&packet.tuple), sum(to));
-    let ports = csum::diff(ports_sum(&packet.tuple), ports_sum(to));
-    if !packet.fix_tcp_check(addresses, true) || !packet.fix_tcp_check(ports, false) {
-        return false;
-    }
-    let ports = [to.sport.0, to.dport.0];
-    if packet.is_v4 {
-        // The TTL is the first byte of its 16-bit word.
-        let ttl = |ttl: u8| u32::from(u16::from_ne_bytes([ttl, 0]));
-        let delta = csum::add(addresses, csum::diff(ttl(packet.ttl), ttl(new_ttl)));
-        let ends = EndsV4 {
-            ttl: new_ttl,
-            protocol: protocol::TCP,
-            check: csum::apply(packet.ip_check, delta),
-            src: to.src.v4_word(),
-            dst: to.dst.v4_word(),
-            ports,
-        };
-        if packet.l4 == packet.l3 + v4::HEADER_LEN {
-            return store(packet.skb, packet.l3 + v4::TTL, &ends);
-        }
-        let [word, src, dst, _]: [u32; 4] =
-            // SAFETY: both are plain numbers, of the same size.
-            unsafe { core::mem::transmute(ends) };
-        return store(packet.skb, packet.l3 + v4::TTL, &[word, src, dst])
-            && store(packet.skb, packet.l4 + tcp::SPORT, &ports);
-    }
-    if packet.l4 == packet.l3 + v6::HEADER_LEN {
-        let ends = EndsV6 {
-            payload_len: packet.v6_len,
-            next_header: protocol::TCP,
-            hop_limit: new_ttl,
-            src: to.src,
-            dst: to.dst,
-            ports,
-        };
-        return store(packet.skb, packet.l3 + v6::PAYLOAD_LEN, &ends);
-    }
-    let both = [to.src.0, to.dst.0];
-    store(packet.skb, packet.l3 + v6::SRC, &both)
-        && store(packet.skb, packet.l3 + v6::HOP_LIMIT, &new_ttl)
-        && store(packet.skb, packet.l4 + tcp::SPORT, &ports)
-}
-
 /// Bytes of an Ethernet header.
 const ETHERNET: u32 = 14;
 
@@ -351,16 +284,14 @@ pub fn redirect(skb: *mut __sk_buff, route: &Route, ifindex: u32, bare: bool) ->
                 i64::from(TC_ACT_SHOT)
             }
         } else {
-            let mut next_hop = bpf_redir_neigh {
-                nh_family: u32::from(route.family),
-                __bindgen_anon_1: bpf_redir_neigh__bindgen_ty_1 { ipv6_nh: route.dst },
+            // Not on the stack, which is short here.
+            let Some(scratch) = scratch() else {
+                return TC_ACT_SHOT as i32;
             };
-            bpf_redirect_neigh(
-                ifindex,
-                &raw mut next_hop,
-                size_of::<bpf_redir_neigh>() as i32,
-                0,
-            )
+            let next_hop = &raw mut (*scratch).next_hop;
+            (*next_hop).nh_family = u32::from(route.family);
+            (*next_hop).__bindgen_anon_1.ipv6_nh = route.dst;
+            bpf_redirect_neigh(ifindex, next_hop, size_of::<bpf_redir_neigh>() as i32, 0)
         }
     };
     verdict as i32

@@ -5,7 +5,8 @@
 //! | [`flow`] | an expectation becomes a pair of flows; their state |
 //! | [`encrypted`] | data connections of FTPS, to declared ports |
 //! | [`default_port`] | data connections that nobody announced |
-//! | [`forward`] | route, TTL, MTU, translation, redirection |
+//! | [`forward`] | route, TTL, MTU, redirection |
+//! | [`translate`] | new addresses and ports |
 //! | [`stack`] | the same left to the stack |
 
 mod default_port;
@@ -13,6 +14,7 @@ pub mod encrypted;
 mod flow;
 pub mod forward;
 pub mod stack;
+pub mod translate;
 
 pub use flow::{forget as forget_flow, is_over as flow_is_over};
 

@@ -20,10 +20,10 @@ use ftp_nat_common::{
     layout::SETTING_STACK_FLOWS,
     pairing::Sighting,
     tcp::flag,
-    translation::{FLOW_FORWARD, FLOW_STACK, Flow},
+    translation::{FLOW_FORWARD, FLOW_STACK, Flow, Way},
 };
 
-use super::{flow, forward, mark};
+use super::{flow, mark, translate};
 use crate::{
     learn,
     maps::{FLOWS, REPLACE, STACK_FLOWS, count, scratch, setting},
@@ -49,8 +49,13 @@ pub fn ingress(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
     if forward {
         mark(packet);
     }
-    let to = flow.at_stack(&packet.tuple);
-    translated(packet, &to)
+    let Some(scratch) = scratch() else {
+        return TC_ACT_SHOT as i32;
+    };
+    // SAFETY: this CPU's own memory. The stack has no room left for it.
+    let to = unsafe { &mut (*scratch).key };
+    *to = flow.at_stack(&packet.tuple);
+    translated(packet, to)
 }
 
 /// The SYN isn't one of a data connection.
@@ -97,7 +102,7 @@ pub fn learn(packet: Packet, sighting: &Sighting) -> u32 {
     // SAFETY: a live map value, and this CPU's own memory.
     unsafe { memory::copy(back, there) };
     back.last_ns = back.made_ns;
-    back.way.at_ns = 0;
+    back.way = Way::NONE;
     back.packets = 0;
     back.bytes = 0;
     back.to = came.reversed();
@@ -141,7 +146,7 @@ fn leave(packet: Packet) -> i32 {
 
 #[inline(always)]
 fn translated(packet: &Packet, to: &Tuple) -> i32 {
-    if *to == packet.tuple || forward::translate(*packet, to, 0) {
+    if *to == packet.tuple || translate::at_stack(*packet, to) {
         TC_ACT_UNSPEC
     } else {
         count(Counter::DroppedEditFailed);

@@ -5,7 +5,7 @@
 use ftp_nat_common::{
     layout::SETTING_DRAINING,
     pairing::{ANSWERED, PROXIED, PairingKey, SIGHTING_MAX_AGE_NS, SYN, Sighting},
-    tcp::{clamped_mss, flag, option},
+    tcp::{clamped_mss, flag},
 };
 
 use super::{

@@ -162,7 +162,7 @@ impl Loaded {
     /// The ways that flows keep are too old to be believed.
     pub fn age_ways(&mut self) {
         for (key, mut flow) in self.flows() {
-            flow.way.at_ns = 1;
+            flow.way = flow.way.sealed(1);
             self.insert(map::FLOWS, key, flow);
         }
     }
