@@ -61,7 +61,10 @@ const PAIRS: [(ServerKind, Client); 2] = [
 ];
 
 /// A port that nobody announces; the announcer listens at it.
-pub const UNANNOUNCED: u16 = 33_333;
+///
+/// None of those that Linux takes by itself for whoever asks for any (32768 to
+/// 60999): a server or a client may have had it, and keep it in TIME-WAIT.
+pub const UNANNOUNCED: u16 = 31_333;
 
 impl<'a> Exchange<'a> {
     /// To a server that is dialled at its own address and port 21.
