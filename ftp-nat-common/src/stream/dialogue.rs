@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Sessions with any of these are forwarded without being parsed.
-pub const UNPARSED: u32 = SESSION_NOT_FTP | SESSION_ENCRYPTED;
+const UNPARSED: u32 = SESSION_NOT_FTP | SESSION_ENCRYPTED;
 
 /// Ports below this are never opened (RFC 2577 section 3).
 pub const FIRST_PORT: u16 = 1024;

@@ -10,12 +10,14 @@
 //! | [`edit`] | rebuilding a packet |
 //! | [`ack`] | an acknowledgement to the near host, at egress |
 //! | [`surroundings`] | what the engine asks for, and parts of it |
+//! | [`glue`] | what these need to know of the session |
 //! | [`expect`] | making and withdrawing expectations |
 
 mod ack;
 mod checksum;
 mod edit;
 mod expect;
+mod glue;
 mod outstanding;
 mod parse;
 mod plan;
@@ -35,7 +37,7 @@ use ftp_nat_common::{
     tcp::{clamped_mss, flag},
 };
 
-pub use expect::Glue;
+pub use glue::Glue;
 pub use outstanding::of as outstanding_edits;
 pub use parse::Progressing;
 pub use plan::Plan;

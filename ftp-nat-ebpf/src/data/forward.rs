@@ -15,7 +15,7 @@ use ftp_nat_common::{
     translation::{FLOW_FORWARD, Flow},
 };
 
-use super::{flow, translate::translate};
+use super::{state, translate::translate};
 use crate::{
     icmp::answer,
     maps::{INTERFACES, SESSIONS, Scratch, count, scratch},
@@ -142,8 +142,8 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
     if packet.flags & flag::SYN != 0 {
         clamp_mss(*packet, flow.out_ifindex);
     }
-    flow::follow(packet, flow, now);
-    flow::tally(packet, flow);
+    state::follow(packet, flow, now);
+    state::tally(packet, flow);
     if !translate(packet, &flow.to, 1) {
         count(Counter::DroppedEditFailed);
         return TC_ACT_SHOT as i32;

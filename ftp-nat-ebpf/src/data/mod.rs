@@ -2,7 +2,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`flow`] | an expectation becomes a pair of flows; their state |
+//! | [`flow`] | an expectation becomes a pair of flows |
+//! | [`state`] | the flows' state, and their end |
 //! | [`encrypted`] | data connections of FTPS, to declared ports |
 //! | [`default_port`] | data connections that nobody announced |
 //! | [`forward`] | route, TTL, MTU, redirection |
@@ -14,9 +15,10 @@ pub mod encrypted;
 mod flow;
 pub mod forward;
 pub mod stack;
+mod state;
 pub mod translate;
 
-pub use flow::{forget as forget_flow, is_over as flow_is_over};
+pub use state::{forget as forget_flow, is_over as flow_is_over};
 
 use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
 use ftp_nat_common::{counter::Counter, tcp::flag, translation::FLOW_STACK};
@@ -73,8 +75,8 @@ pub fn ingress(packet: Packet) -> i32 {
     // SAFETY: a live map value; its numbers are statistics and bits that only grow.
     let flow = unsafe { &mut *flow };
     let now = learn::now();
-    if flow.expired(now) && flow::is_over(flow, now) {
-        flow::forget(&packet.tuple, flow);
+    if flow.expired(now) && state::is_over(flow, now) {
+        state::forget(&packet.tuple, flow);
         return TC_ACT_UNSPEC;
     }
     if packet.flags & (flag::SYN | flag::ACK) == flag::SYN && flow.is_closed() {
@@ -84,7 +86,7 @@ pub fn ingress(packet: Packet) -> i32 {
             count(Counter::RefusedDataSource);
             return TC_ACT_UNSPEC;
         }
-        flow::retried(flow);
+        state::retried(flow);
     }
     if flow.flags & FLOW_STACK != 0 {
         return stack::ingress(*packet, flow, now);

@@ -23,7 +23,7 @@ use ftp_nat_common::{
     translation::{FLOW_FORWARD, FLOW_STACK, Flow, Way},
 };
 
-use super::{flow, mark, translate};
+use super::{mark, state, translate};
 use crate::{
     learn,
     maps::{FLOWS, REPLACE, STACK_FLOWS, count, scratch, setting},
@@ -44,8 +44,8 @@ pub fn ingress(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
             return lose();
         }
     }
-    flow::follow(packet, flow, now);
-    flow::tally(packet, flow);
+    state::follow(packet, flow, now);
+    state::tally(packet, flow);
     if forward {
         mark(packet);
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     session::Session,
-    stream::{HALF_LAST, dialogue::UNPARSED},
+    stream::{HALF_LAST, dialogue::is_unread},
 };
 
 /// Bytes that are taken in one go at most.
@@ -18,7 +18,7 @@ pub const SKIM: u32 = 16;
 pub fn may_skim(run: &Run, session: &Session, role: usize) -> bool {
     let line = &session.line[role & 1];
     let half = &session.half[role & 1];
-    (line.is_skipping() || session.flags & UNPARSED != 0)
+    (line.is_skipping() || is_unread(session.flags))
         && !line.in_tls()
         && half.held_len == 0
         && run.pos < run.len
@@ -38,7 +38,7 @@ pub fn skim(
     role: usize,
     input: impl Fn(u32) -> Option<u8>,
 ) -> u32 {
-    let is_parsed = session.flags & UNPARSED == 0;
+    let is_parsed = !is_unread(session.flags);
     let half = &mut session.half[role & 1];
     let mut n = 0;
     while n < SKIM {

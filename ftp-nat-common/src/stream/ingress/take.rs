@@ -10,7 +10,7 @@ use crate::{
     line::{Line, Step, text::TEXT_MAX},
     session::{CLIENT, SERVER, SESSION_ENCRYPTED, SESSION_EPSV_ALL, Session},
     stream::{
-        EDITS, Edits, Environment, HALF_FROZEN, HALF_LAST, Half, TELNET_MAX, dialogue::UNPARSED,
+        EDITS, Edits, Environment, HALF_FROZEN, HALF_LAST, Half, TELNET_MAX, dialogue::is_unread,
     },
     translation::Kind,
 };
@@ -52,7 +52,7 @@ pub(super) fn take(
             session.requests.clear();
         }
     }
-    if session.flags & UNPARSED != 0 && half.held_len == 0 {
+    if is_unread(session.flags) && half.held_len == 0 {
         pass(run, half, byte);
         return Progress::More;
     }
@@ -135,6 +135,8 @@ fn cannot_hold(half: &Half, have_edits: bool) -> Option<Counter> {
     if !have_edits || half.edits_len as usize >= EDITS - 1 {
         return Some(Counter::PassedNoEditSlot);
     }
+    // What was let by out of order isn't read later on, see `is_unread`. If it were,
+    // an edit in it would give its bytes another value than far may have.
     if half.flags & HALF_FROZEN != 0 && half.line_start.before(half.frozen) {
         return Some(Counter::PassedFrozen);
     }
