@@ -20,6 +20,7 @@
 //! | [`tunnel`] | links without Ethernet headers |
 //! | [`server`], [`client`], [`control`] | real FTP servers, real clients, a control connection by hand |
 //! | [`scripted`] | peers that say and do just what a test wants |
+//! | [`hooks`] | what is on an interface's hooks |
 //! | [`bpf`] | bpf(2): small programs, and packets at line rate |
 //! | [`certificate`] | certificates for servers that speak TLS |
 //! | [`ftp_nat`] | the helper under test |
@@ -33,6 +34,7 @@ pub mod client;
 pub mod control;
 pub mod firewall;
 pub mod ftp_nat;
+pub mod hooks;
 pub mod host;
 pub mod impair;
 pub mod interrupt;

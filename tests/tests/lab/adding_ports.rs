@@ -2,17 +2,16 @@
 
 use anyhow::{Result, ensure};
 
-use crate::support::{SHIFTING_PORT, Session};
+use crate::{busy::Busy, support::SHIFTING_PORT};
 
 const OTHER: u16 = 2121;
 
 #[test]
 fn a_port_works_from_when_it_was_added() -> Result<()> {
-    let mut session = Session::behind_masquerade()?;
+    let mut busy = Busy::new()?;
+    let session = &busy.session;
     let other = session.lab.server.vsftpd().port(OTHER).start()?;
-    let file = session.server.publish_random("file.bin", 10, 40_000)?;
     let at_other = other.publish_random("other.bin", 11, 50_000)?;
-    file.verify(&session.control.retrieve_active(SHIFTING_PORT, "file.bin")?)?;
 
     let mut unknown = session.lab.client.log_in(&session.lab.reach(&other))?;
     let refused = unknown.announce(40_000)?;
@@ -25,35 +24,40 @@ fn a_port_works_from_when_it_was_added() -> Result<()> {
     session.ftp_nat.add_port(OTHER)?;
     let mut known = session.lab.client.log_in(&session.lab.reach(&other))?;
     at_other.verify(&known.retrieve_active(0, "other.bin")?)?;
-    // The session from before goes on with its shifted numbers.
-    file.verify(&session.control.retrieve_active(0, "file.bin")?)?;
-    session.control.expect("PWD", 257)?;
-    Ok(())
+    busy.step()?;
+    busy.session.ftp_nat.remove_port(OTHER)?;
+    busy.goes_on()
 }
 
+/// Neither the port of others, nor the one of all that runs.
 #[test]
 fn removing_a_port_ends_no_session() -> Result<()> {
-    let mut session = Session::behind_masquerade()?;
+    let mut busy = Busy::new()?;
+    let session = &busy.session;
     let other = session.lab.server.vsftpd().port(OTHER).start()?;
     let file = other.publish_random("file.bin", 12, 30_000)?;
     session.ftp_nat.add_port(OTHER)?;
     let mut before = session.lab.client.log_in(&session.lab.reach(&other))?;
     file.verify(&before.retrieve_active(SHIFTING_PORT, "file.bin")?)?;
 
-    session.ftp_nat.remove_port(OTHER)?;
-    file.verify(&before.retrieve_active(SHIFTING_PORT + 1, "file.bin")?)?;
+    for port in [OTHER, 21] {
+        session.ftp_nat.remove_port(port)?;
+    }
+    file.verify(&before.retrieve_active(0, "file.bin")?)?;
     before.expect("PWD", 257)?;
-
-    let mut after = session.lab.client.log_in(&session.lab.reach(&other))?;
-    let refused = after.announce(40_000)?;
-    ensure!(
-        refused.code == 500,
-        "a removed port was helped: {}",
-        refused.text
-    );
-    let own = session.server.publish("own", "text")?;
-    own.verify(&session.control.retrieve_active(0, "own")?)?;
-    Ok(())
+    busy.step()?;
+    let session = &busy.session;
+    for server in [&other, &session.server] {
+        let mut after = session.lab.client.log_in(&session.lab.reach(server))?;
+        let refused = after.announce(40_000)?;
+        ensure!(
+            refused.code == 500,
+            "a removed port was helped: {}",
+            refused.text
+        );
+    }
+    session.ftp_nat.add_port(21)?;
+    busy.goes_on()
 }
 
 #[test]

@@ -7,7 +7,10 @@ use anyhow::{Context, Result, ensure};
 use ftp_nat_tests::lab::{control::accept, process::Process, wait};
 use nix::sys::signal::Signal;
 
-use crate::support::{SHIFTING_PORT, Session};
+use crate::{
+    busy::Busy,
+    support::{SHIFTING_PORT, Session},
+};
 
 /// A session whose numbers are shifted, with its daemon.
 fn shifted() -> Result<Session> {
@@ -36,8 +39,7 @@ fn ends(session: &Session, unload: Process) -> Result<String> {
     let done = unload.finish(wait::PATIENCE)?.success("unload")?;
     let pins = session.ftp_nat.pin_path();
     ensure!(!pins.exists(), "{} is still there", pins.display());
-    let attached = session.lab.gateway.run(&["bpftool", "net", "list"])?;
-    ensure!(!attached.contains("ftp_nat"), "still attached: {attached}");
+    session.nothing_is_attached()?;
     Ok(done.text())
 }
 
@@ -75,6 +77,26 @@ fn a_shifted_session_is_waited_for() -> Result<()> {
     Ok(())
 }
 
+/// Two running transfers, each with a session whose numbers are shifted, and
+/// another such session.
+#[test]
+fn all_that_runs_is_waited_for() -> Result<()> {
+    let mut busy = Busy::new()?;
+    busy.session.ftp_nat.terminate()?;
+    let waits =
+        " 3 control connections with shifted sequence numbers or held text, 2 data connections";
+    let mut unload = draining(&busy.session, &["unload"], waits)?;
+    busy.move_on()?;
+    only_goes_on(&mut busy.session)?;
+    ensure!(unload.is_running()?, "it didn't wait: {}", unload.log());
+    let mut session = busy.finish()?;
+    session.control.expect("QUIT", 221)?;
+    drop(session.control);
+    unload.finish(wait::PATIENCE)?.success("unload")?;
+    Ok(())
+}
+
+/// A session without a shift needs nobody, its running transfer does.
 #[test]
 fn a_running_transfer_is_waited_for() -> Result<()> {
     let mut session = Session::behind_masquerade()?;
@@ -92,7 +114,6 @@ fn a_running_transfer_is_waited_for() -> Result<()> {
     session.control.expect_reply(226)?;
     file.verify(&got)?;
     ends(&session, unload)?;
-    // Nothing was shifted, so the session needs nobody.
     session.control.expect("PWD", 257)?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! is a failure, never a skip.
 
 mod adding_ports;
+mod busy;
 mod cli_errors;
 mod configuration;
 mod conflicts;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use ftp_nat_tests::lab::Lab;
 
-use crate::support::{SHIFTING_PORT, Session};
+use crate::{busy::Busy, support::Session};
 
 /// A port of the default list of those that are never opened.
 const REDIS: u16 = 6379;
@@ -26,28 +26,31 @@ fn a_denied_port_stays_closed_until_it_is_allowed() -> Result<()> {
 
 #[test]
 fn other_options_hold_when_run_adopts() -> Result<()> {
-    let mut session = Session::behind_masquerade()?;
+    let mut busy = Busy::new()?;
     let left = |session: &mut Session, port| -> Result<u64> {
         ensure!(session.control.announce(port)?.code == 200);
         let found = session.ftp_nat.json("translations")?;
-        let pending = found["translations"][0]["expires_in_ms"].as_u64();
-        pending.with_context(|| format!("nothing is pending: {found}"))
+        let all = found["translations"].as_array().map_or(&[][..], |l| l);
+        let pending = all.iter().find(|t| t["state"] == "pending");
+        let left = pending.and_then(|t| t["expires_in_ms"].as_u64());
+        left.with_context(|| format!("nothing is pending: {found}"))
     };
-    let before = left(&mut session, SHIFTING_PORT)?;
+    let before = left(&mut busy.session, 40_000)?;
     ensure!(
         (30_001..=60_000).contains(&before),
         "the default: {before} ms"
     );
-    session.ftp_nat.terminate()?;
-    session
+    busy.session.ftp_nat.terminate()?;
+    busy.session
         .ftp_nat
         .run_again_with(|run| run.arg("--expect-timeout").arg("30"))?;
-    let after = left(&mut session, SHIFTING_PORT + 1)?;
+    let after = left(&mut busy.session, 40_001)?;
     ensure!(
         (1..=30_000).contains(&after),
         "it was to be shorter: {after} ms"
     );
-    Ok(())
+    busy.announced_too(2);
+    busy.goes_on()
 }
 
 #[test]

@@ -7,8 +7,9 @@ use ftp_nat_tests::lab::{
     Client, Lab, Mode, Payload, Server, ServerKind,
     capture::{Sides, Trace},
     control::Control,
-    firewall,
+    firewall::{self, LAN, WAN},
     ftp_nat::{Builder, FtpNat},
+    hooks,
     topology::{ETH, GATEWAY_OUTSIDE},
 };
 
@@ -109,7 +110,11 @@ impl Session {
 
     /// The same with other arguments.
     pub fn behind_masquerade_with(change: impl FnOnce(Builder) -> Builder) -> Result<Self> {
-        let lab = Lab::masquerade()?;
+        Self::in_lab(Lab::masquerade()?, change)
+    }
+
+    /// The same in a lab like that.
+    pub fn in_lab(lab: Lab, change: impl FnOnce(Builder) -> Builder) -> Result<Self> {
         let server = lab.server.vsftpd().start()?;
         let ftp_nat = change(lab.ftp_nat()).start()?;
         let control = lab.client.log_in(&lab.reach(&server))?;
@@ -129,6 +134,17 @@ impl Session {
         ensure!(reply.code == 200, "PORT was answered `{}`", reply.text);
         let (_, at_server) = captures;
         port_line(&at_server.stop()?)
+    }
+}
+
+impl Session {
+    /// That no program is left on the gateway's interfaces.
+    pub fn nothing_is_attached(&self) -> Result<()> {
+        for interface in [LAN, WAN] {
+            let left = hooks::programs(&self.lab.gateway, interface)?;
+            ensure!(left.is_empty(), "left on {interface}: {left:?}");
+        }
+        Ok(())
     }
 }
 

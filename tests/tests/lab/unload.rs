@@ -12,13 +12,16 @@ fn nothing_is_left() -> Result<()> {
     file.verify(&session.control.retrieve_active(0, "file.bin")?)?;
     let pins = session.ftp_nat.pin_path().clone();
     ensure!(pins.exists(), "nothing was pinned at {}", pins.display());
+    ensure!(
+        session.nothing_is_attached().is_err(),
+        "the look-out sees nothing"
+    );
     session.ftp_nat.terminate()?;
     ensure!(pins.exists(), "the pins went with the program");
 
     session.ftp_nat.unload()?;
     ensure!(!pins.exists(), "{} is still there", pins.display());
-    let attached = session.lab.gateway.run(&["bpftool", "net", "list"])?;
-    ensure!(!attached.contains("ftp_nat"), "still attached: {attached}");
+    session.nothing_is_attached()?;
     let rest = session.ftp_nat.verb(&["stats"])?;
     ensure!(
         !rest.status.success(),

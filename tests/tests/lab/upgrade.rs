@@ -1,16 +1,18 @@
 //! Another version takes over: its programs replace the others without a gap,
 //! or it refuses what it can't read.
 
-use std::{fs, io::Read as _, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use ftp_nat_tests::lab::{
-    control::accept,
     interrupt::{LINK_UPDATE, kill_at},
     peers,
 };
 
-use crate::support::{SHIFTING_PORT, Session};
+use crate::{
+    busy::Busy,
+    support::{SHIFTING_PORT, Session},
+};
 
 /// A copy of the program with another build id.
 fn another_build(session: &Session) -> Result<PathBuf> {
@@ -54,30 +56,13 @@ fn links(session: &Session) -> Result<Vec<(u64, u64)>> {
 
 #[test]
 fn programs_are_replaced_under_a_session_and_a_transfer() -> Result<()> {
-    let mut session = Session::behind_masquerade()?;
-    let file = session.server.publish_random("file.bin", 71, 6_000_000)?;
-    let small = session.server.publish_random("small.bin", 72, 10_000)?;
-    small.verify(
-        &session
-            .control
-            .retrieve_active(SHIFTING_PORT, "small.bin")?,
-    )?;
-    let mut other = session
-        .lab
-        .client
-        .log_in(&session.lab.reach(&session.server))?;
-    let listener = other.listen(0)?;
-    ensure!(other.announce(listener.local_addr()?.port())?.code == 200);
-    other.expect("RETR file.bin", 150)?;
-    let (mut data, _) = accept(&listener)?;
-    let mut got = vec![0; 500_000];
-    data.read_exact(&mut got)?;
-
-    let before = links(&session)?;
-    let next = another_build(&session)?;
+    let mut busy = Busy::new()?;
+    let session = &mut busy.session;
+    let before = links(session)?;
+    let next = another_build(session)?;
     session.ftp_nat.terminate()?;
     session.ftp_nat.run_again_with(|run| run.program(next))?;
-    let after = links(&session)?;
+    let after = links(session)?;
     let ids = |links: &[(u64, u64)]| links.iter().map(|l| l.0).collect::<Vec<_>>();
     ensure!(
         ids(&before) == ids(&after),
@@ -89,24 +74,7 @@ fn programs_are_replaced_under_a_session_and_a_transfer() -> Result<()> {
         "old programs: {before:?} {after:?}"
     );
 
-    data.read_to_end(&mut got)?;
-    drop(data);
-    other.expect_reply(226)?;
-    file.verify(&got)?;
-    session.control.expect("PWD", 257)?;
-    small.verify(
-        &session
-            .control
-            .retrieve_active(SHIFTING_PORT + 1, "small.bin")?,
-    )?;
-    let sessions = session.ftp_nat.json("sessions")?;
-    ensure!(
-        sessions["sessions"]
-            .as_array()
-            .is_some_and(|s| s.len() == 2),
-        "{sessions}"
-    );
-    Ok(())
+    busy.goes_on()
 }
 
 /// The program arrays that are pinned.

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use anyhow::{Result, ensure};
 use ftp_nat_tests::lab::{
-    Host, Mode, ServerKind, Site,
+    Host, Mode, ServerKind, Site, hooks,
     topologies::rules::{self, destination_nat, source_nat},
 };
 
@@ -128,6 +128,7 @@ fn a_shift_with_netfilter_on_it_and_a_liberal_tracker() -> Result<()> {
 fn a_shift_once_netfilter_is_off() -> Result<()> {
     shifted_with_netfilter(|gateway| gateway.sysctl("net/bridge/bridge-nf-call-iptables", "0"))
 }
+
 /// Packets would pass the programs twice.
 #[test]
 fn a_port_is_not_named_beside_its_bridge() -> Result<()> {
@@ -137,11 +138,9 @@ fn a_port_is_not_named_beside_its_bridge() -> Result<()> {
     for word in ["lanbr", "veth0"] {
         ensure!(refused.stderr.contains(word), "it says: {}", refused.stderr);
     }
-    let left = site.gateway.run(&["tc", "qdisc", "show", "dev", "lanbr"])?;
-    ensure!(!left.contains("clsact"), "something was left: {left}");
-    let links = site
-        .gateway
-        .run(&["bpftool", "net", "show", "dev", "lanbr"])?;
-    ensure!(!links.contains("ftp_nat"), "something was left: {links}");
+    for interface in ["lanbr", "veth0"] {
+        let left = hooks::programs(&site.gateway, interface)?;
+        ensure!(left.is_empty(), "left on {interface}: {left:?}");
+    }
     Ok(())
 }
