@@ -3,6 +3,7 @@
 //! The last line on standard output is always `N passed, N failed, N skipped`.
 
 mod part;
+mod room;
 pub mod runner;
 mod tally;
 
@@ -50,7 +51,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         .context("can't watch for Ctrl-C")?;
     let parts = match args.part {
         Some(part) => vec![part],
-        None => Part::ALL.to_vec(),
+        None => {
+            if let Err(error) = room::ensure_enough() {
+                eprintln!("error: {error:#}");
+                println!("0 passed, 1 failed, 0 skipped");
+                return Ok(ExitCode::FAILURE);
+            }
+            Part::ALL.to_vec()
+        }
     };
     let mut rows = Vec::new();
     for part in parts {
