@@ -1,6 +1,7 @@
 //! Metrics in the OpenMetrics format, for Prometheus and its like.
 //!
-//! Nothing is counted here: a scrape reads the maps, as `stats` does.
+//! Nothing is counted here: a scrape reads the maps, as `stats` does, and what
+//! [`traffic`](crate::traffic) has counted.
 //!
 //! | file | holds |
 //! |---|---|

@@ -12,7 +12,7 @@ use prometheus_client::{
 
 use super::names::{FAMILIES, PREFIX, place};
 use crate::{
-    traffic::{Amount, Class, Totals},
+    traffic::{Class, Totals},
     view::stats::{Fill, Stats},
 };
 
@@ -74,22 +74,16 @@ impl Collector for Now {
             &[(&[], draining)],
         )?;
         let labels = self.tables().map(|(name, _)| [("table", name)]);
-        let fill = |value: fn(&Fill) -> u64| {
-            let tables = self.tables();
-            let values = labels.iter().zip(tables.iter());
-            values
-                .map(|(label, (_, fill))| (label as Labels<'_>, value(fill)))
-                .collect::<Vec<_>>()
-        };
+        let fills = self.tables().map(|(_, fill)| fill);
         gauge(
             "table_entries",
             "Entries of a table",
-            &fill(|fill| fill.entries),
+            &labelled(&labels, &fills, |fill| fill.entries),
         )?;
         gauge(
             "table_size",
             "Entries that a table has room for",
-            &fill(|fill| fill.max.into()),
+            &labelled(&labels, &fills, |fill| fill.max.into()),
         )?;
 
         let mut counter = |name: &str, help: &str, values: &[(Labels<'_>, u64)]| {
@@ -100,29 +94,20 @@ impl Collector for Now {
             Ok(())
         };
         let labels = Class::ALL.map(|c| [("direction", c.direction()), ("mode", c.mode())]);
-        let passed = |value: fn(&Amount) -> u64| {
-            let values = labels.iter().zip(&self.1);
-            values
-                .map(|(label, amount)| (label as Labels<'_>, value(amount)))
-                .collect::<Vec<_>>()
-        };
         counter(
             "transfer_bytes",
             "Bytes of IP packets of data connections, since `run` was started",
-            &passed(|amount| amount.bytes),
+            &labelled(&labels, &self.1, |amount| amount.bytes),
         )?;
         counter(
             "transfer_packets",
             "Packets of data connections, since `run` was started",
-            &passed(|amount| amount.packets),
+            &labelled(&labels, &self.1, |amount| amount.packets),
         )?;
         for family in FAMILIES {
             let counters: Vec<_> = family.counters().collect();
             let labels: Vec<_> = counters.iter().map(|c| [family.label(*c)]).collect();
-            let values = labels.iter().zip(&counters);
-            let values: Vec<_> = values
-                .map(|(label, c)| (label as Labels<'_>, self.counter(*c)))
-                .collect();
+            let values = labelled(&labels, &counters, |c| self.counter(*c));
             counter(family.metric, family.help, &values)?;
         }
         let alone = self
@@ -140,6 +125,18 @@ impl Collector for Now {
 
 type Labels<'a> = &'a [(&'static str, &'static str)];
 
+/// A value of each, with its labels.
+fn labelled<'a, T, const N: usize>(
+    labels: &'a [[(&'static str, &'static str); N]],
+    of: &[T],
+    value: impl Fn(&T) -> u64,
+) -> Vec<(Labels<'a>, u64)> {
+    let pairs = labels.iter().zip(of);
+    pairs
+        .map(|(labels, of)| (labels as Labels<'a>, value(of)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
@@ -147,6 +144,7 @@ mod tests {
     use super::*;
     use crate::{
         maps::Maps,
+        traffic::Amount,
         view::{Context, stats::collect},
     };
 

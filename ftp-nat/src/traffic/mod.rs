@@ -4,7 +4,9 @@
 //! The kernel side counts in its flows, which go when their connections are
 //! over. So the sweep, which walks through them anyway, takes what was added
 //! since the last walk, and the event of a connection's end what was added since
-//! then. Nothing is taken twice, and no number ever becomes smaller.
+//! then. The flows of one that ended are met by some more walks, and its ports may
+//! be those of another one meanwhile. Nothing is taken twice, and no number ever
+//! becomes smaller.
 
 use std::{
     collections::HashMap,
@@ -15,9 +17,10 @@ use std::{
 use ftp_nat_common::{
     addr::{Addr, Port, Tuple},
     event::{Event, What},
-    session::CLIENT,
     translation::{FLOW_FORWARD, Flow, Kind},
 };
+
+use crate::events::words::By;
 
 /// How many packets, and bytes of IP packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,7 +98,10 @@ struct Direction {
 /// What was taken of a direction.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
-    made_ns: u64,
+    /// Its flow was made by then. One that was made later is of another connection.
+    made_by_ns: u64,
+    /// The connection's end was told.
+    ended: bool,
     amount: Amount,
     /// The walk that it was last seen in.
     walk: u64,
@@ -154,61 +160,94 @@ impl Traffic {
         };
         let to_announcer = flow.flags & FLOW_FORWARD != 0;
         let class = class(flow.role, flow.kind, to_announcer);
-        let known = self.taken.get(&direction);
-        let before = match known.filter(|taken| taken.made_ns == flow.made_ns) {
-            Some(taken) => taken.amount,
-            None if flow.made_ns < self.since_ns => now,
-            None => Amount::default(),
-        };
-        self.add(direction, class, flow.made_ns, before, now);
+        let known = self.taken.get(&direction).copied();
+        let known = known.filter(|taken| flow.made_ns <= taken.made_by_ns);
+        let taken = known.unwrap_or_else(|| Taken {
+            made_by_ns: flow.made_ns,
+            ended: false,
+            amount: if flow.made_ns < self.since_ns {
+                now
+            } else {
+                Amount::default()
+            },
+            walk: self.walk,
+        });
+        self.add(direction, class, taken, now);
     }
 
-    /// Takes what an event says of a connection that ended.
+    /// Takes what an event says of a connection that ended, and makes way for one
+    /// that begins.
     pub fn take(&mut self, event: &Event) {
-        if event.what() != Some(What::DataEnded) {
+        // The ring buffer may hold what nobody read before this was begun.
+        if event.at_ns < self.since_ns {
             return;
         }
-        // As it came to the announcer, and as its answers did.
-        let ends = [[0, 1], [3, 2]];
-        for (n, [src, dst]) in ends.into_iter().enumerate() {
-            let direction = Direction {
-                session: event.session,
-                src: event.addr[src],
-                dst: event.addr[dst],
-                sport: event.port[src],
-                dport: event.port[dst],
-            };
-            let to_announcer = n == 0;
-            let at = usize::from(to_announcer);
-            let known = self.taken.get(&direction);
-            let (made_ns, before) = known.map_or((0, Amount::default()), |t| (t.made_ns, t.amount));
-            // An event has the lower half of the number of packets.
-            let packets = event.packets[at].wrapping_sub(before.packets as u32);
-            let now = Amount {
-                packets: before.packets + u64::from(packets),
-                bytes: event.bytes[at],
-            };
-            let class = class(event.role, event.form, to_announcer);
-            self.add(direction, class, made_ns, before, now);
+        // As it comes to the announcer, and as its answers do.
+        let directions = [[0, 1], [3, 2]].map(|[src, dst]| Direction {
+            session: event.session,
+            src: event.addr[src],
+            dst: event.addr[dst],
+            sport: event.port[src],
+            dport: event.port[dst],
+        });
+        match event.what() {
+            Some(What::DataOpened) => {
+                for direction in directions {
+                    // One that hasn't ended is this one: a walk met it first.
+                    if self.taken.get(&direction).is_some_and(|t| t.ended) {
+                        self.taken.remove(&direction);
+                    }
+                }
+            }
+            Some(What::DataEnded) => self.end(event, directions),
+            _ => {}
         }
     }
 
-    fn add(&mut self, at: Direction, class: Class, made_ns: u64, before: Amount, now: Amount) {
-        // A page of the walk may be older than an event.
-        let now = Amount {
+    fn end(&mut self, event: &Event, directions: [Direction; 2]) {
+        for (direction, to_announcer) in directions.into_iter().zip([true, false]) {
+            let at = usize::from(to_announcer);
+            let known = self.taken.get(&direction);
+            let (made_by_ns, before) =
+                known.map_or((0, Amount::default()), |t| (t.made_by_ns, t.amount));
+            // An event has the lower half of the number of packets. A walk may have met
+            // more of them, before it was read.
+            let more = event.packets[at].wrapping_sub(before.packets as u32);
+            let more = u64::try_from(more.cast_signed()).unwrap_or(0);
+            let now = Amount {
+                packets: before.packets + more,
+                bytes: event.bytes[at],
+            };
+            let taken = Taken {
+                made_by_ns: made_by_ns.max(event.at_ns),
+                ended: true,
+                amount: before,
+                walk: self.walk,
+            };
+            let class = class(event.role, event.form, to_announcer);
+            self.add(direction, class, taken, now);
+        }
+    }
+
+    /// Adds what there is more `now` than was taken.
+    fn add(&mut self, at: Direction, class: Class, taken: Taken, now: Amount) {
+        let before = taken.amount;
+        // A page of the walk may be older than an event, and the other way round.
+        let amount = Amount {
             packets: now.packets.max(before.packets),
             bytes: now.bytes.max(before.bytes),
         };
         self.totals[class.place()] += Amount {
-            packets: now.packets - before.packets,
-            bytes: now.bytes - before.bytes,
+            packets: amount.packets - before.packets,
+            bytes: amount.bytes - before.bytes,
         };
+        let walk = self.walk;
         self.taken.insert(
             at,
             Taken {
-                made_ns,
-                amount: now,
-                walk: self.walk,
+                amount,
+                walk,
+                ..taken
             },
         );
     }
@@ -222,7 +261,7 @@ impl Traffic {
 }
 
 fn class(role: u8, kind: u8, to_announcer: bool) -> Class {
-    let by_client = usize::from(role & 1) == CLIENT;
+    let by_client = By::role(role) == By::Client;
     Class {
         to_client: by_client == to_announcer,
         active: Kind::from_byte(kind).is_active_mode(),

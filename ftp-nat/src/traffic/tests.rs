@@ -1,4 +1,4 @@
-use ftp_nat_common::session::SERVER;
+use ftp_nat_common::session::{CLIENT, SERVER};
 
 use super::*;
 
@@ -43,9 +43,24 @@ fn look(traffic: &mut Traffic, flows: &[(Tuple, Flow)]) {
 }
 
 fn ended([(key, flow), (_, back)]: &[(Tuple, Flow); 2]) -> Event {
-    let mut event = Event::new(What::DataEnded, 1, 0);
+    let mut event = Event::new(What::DataEnded, 1, flow.made_ns + 10);
     event.of_flow(key, flow, (back.packets, back.bytes));
     event
+}
+
+fn opened(flows: &[(Tuple, Flow); 2]) -> Event {
+    Event {
+        what: What::DataOpened as u8,
+        at_ns: flows[0].1.made_ns + 1,
+        ..ended(flows)
+    }
+}
+
+/// The same ports once more, some time after the end of those before.
+fn again([(_, before), _]: &[(Tuple, Flow); 2], to: u64, from: u64) -> [(Tuple, Flow); 2] {
+    let made_ns = before.made_ns + 100;
+    let next = flows(1, CLIENT, Kind::Default, to, from);
+    next.map(|(key, flow)| (key, Flow { made_ns, ..flow }))
 }
 
 fn bytes(traffic: &Traffic) -> [u64; 4] {
@@ -106,6 +121,16 @@ fn a_page_that_is_older_than_the_end_takes_nothing_back() {
 }
 
 #[test]
+fn an_end_that_is_older_than_a_page_takes_nothing_back() {
+    let mut traffic = Traffic::default();
+    look(&mut traffic, &flows(1, CLIENT, Kind::Port, 3000, 400));
+    traffic.take(&ended(&flows(1, CLIENT, Kind::Port, 2900, 300)));
+    assert_eq!(bytes(&traffic), [3000, 0, 400, 0]);
+    let packets = traffic.totals().map(|amount| amount.packets);
+    assert_eq!(packets, [30, 0, 4, 0]);
+}
+
+#[test]
 fn more_packets_than_an_event_can_say() {
     let most = u64::from(u32::MAX);
     let mut before = flows(1, CLIENT, Kind::Port, 0, 0);
@@ -129,12 +154,52 @@ fn another_connection_of_the_same_ports_is_counted_from_its_beginning() {
 }
 
 #[test]
+fn a_walk_after_the_end_takes_no_short_transfer_again() {
+    let mut traffic = Traffic::default();
+    let short = flows(1, SERVER, Kind::Epsv, 1000, 200);
+    traffic.take(&opened(&short));
+    traffic.take(&ended(&short));
+    look(&mut traffic, &short);
+    look(&mut traffic, &short);
+    assert_eq!(bytes(&traffic), [0, 200, 0, 1000]);
+}
+
+#[test]
+fn each_of_several_connections_of_the_same_ports_is_counted_once() {
+    let first = flows(1, CLIENT, Kind::Default, 1000, 200);
+    let second = again(&first, 300, 90);
+    let third = again(&second, 5000, 500);
+    // Which of them walks meet, and whether before the event of their beginning.
+    for met in 0..64 {
+        let mut traffic = Traffic::default();
+        for (n, one) in [first, second, third].iter().enumerate() {
+            let [early, late] = [met >> (2 * n) & 1 != 0, met >> (2 * n + 1) & 1 != 0];
+            if early {
+                look(
+                    &mut traffic,
+                    &one.map(|(key, flow)| (key, Flow { bytes: 60, ..flow })),
+                );
+            }
+            traffic.take(&opened(one));
+            traffic.take(&ended(one));
+            if late {
+                look(&mut traffic, one);
+            }
+        }
+        assert_eq!(bytes(&traffic), [6300, 0, 790, 0], "{met:06b}");
+    }
+}
+
+#[test]
 fn what_was_there_before_is_counted_from_the_first_look_on() {
     let shared = Shared::since(100);
     let mut traffic = shared.lock();
     look(&mut traffic, &flows(1, CLIENT, Kind::Port, 1000, 200));
     assert_eq!(bytes(&traffic), [0; 4]);
     look(&mut traffic, &flows(1, CLIENT, Kind::Port, 1500, 200));
+    assert_eq!(bytes(&traffic), [500, 0, 0, 0]);
+    // Nobody read of its end before.
+    traffic.take(&ended(&flows(2, CLIENT, Kind::Port, 1000, 200)));
     assert_eq!(bytes(&traffic), [500, 0, 0, 0]);
 }
 
