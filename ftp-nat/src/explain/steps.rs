@@ -30,20 +30,16 @@ pub fn ladder(record: &Record) -> Ladder {
         ),
         None => ("client".to_owned(), "server".to_owned()),
     };
-    let mut rows: Vec<_> = record
-        .entries
-        .iter()
-        .flat_map(|entry| rows_of(since(record.began, entry.at), &entry.what))
-        .collect();
-    if record.omitted > 0 {
-        let at = rows.get(15).map_or(Duration::ZERO, Row::at);
-        let text = format!("{} events are left out here", record.omitted);
-        let row = Row::Gateway {
-            at,
-            text,
-            bad: false,
-        };
-        rows.insert(rows.len().min(16), row);
+    let mut rows: Vec<Row> = Vec::new();
+    for (n, entry) in record.entries.iter().enumerate() {
+        if n == Record::FIRST && record.omitted > 0 {
+            rows.push(Row::Gateway {
+                at: rows.last().map_or(Duration::ZERO, Row::at),
+                text: format!("{} events are left out here", record.omitted),
+                bad: false,
+            });
+        }
+        rows.extend(rows_of(since(record.began, entry.at), &entry.what));
     }
     Ladder::new(&client, &server, rows)
 }
@@ -95,30 +91,28 @@ fn said(at: Duration, by: By, sent: String, got: String) -> Row {
 
 /// The row of what happened, and one that tells why where the first doesn't.
 fn rows_of(at: Duration, what: &Happening) -> impl Iterator<Item = Row> {
-    let note = match what {
-        Happening::DataOpened { form, .. } => unannounced(*form),
-        _ => None,
-    };
-    let reason = match what {
+    let why = match what {
+        Happening::DataOpened { form, .. } => unannounced(*form).map(|why| (why.to_owned(), false)),
         Happening::NotAnnounced {
             said: Some(_),
             reason,
             ..
-        } => Some(format!("not followed: {}", reason.sentence())),
+        } => Some((format!("not followed: {}", reason.sentence()), true)),
         Happening::DataRefused {
             expected_from,
             reason,
             ..
-        } => Some(format!(
-            "refused, {expected_from} was expected: {}",
-            reason.sentence()
+        } => Some((
+            format!(
+                "refused, {expected_from} was expected: {}",
+                reason.sentence()
+            ),
+            true,
         )),
         _ => None,
     };
-    let bad = reason.is_some();
-    let reason = reason.or_else(|| note.map(str::to_owned));
-    let reason = reason.map(|text| Row::Gateway { at, text, bad });
-    row(at, what).into_iter().chain(reason)
+    let why = why.map(|(text, bad)| Row::Gateway { at, text, bad });
+    row(at, what).into_iter().chain(why)
 }
 
 fn row(at: Duration, what: &Happening) -> Option<Row> {
@@ -197,5 +191,36 @@ fn row(at: Duration, what: &Happening) -> Option<Row> {
         | Happening::NotAnnounced { .. }
         | Happening::ModeChanged { mode: Mode::NotFtp } => note(true),
         _ => note(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{
+        History, Limits, Which,
+        tests::{entry, learned},
+    };
+
+    #[test]
+    fn what_is_left_out_is_told_in_its_place() {
+        let mut history = History::new(Limits {
+            entries: 20,
+            ..Limits::default()
+        });
+        history.note(learned(1, 0));
+        for second in 1..=50 {
+            let request = Request::Transfer;
+            history.note(entry(1, second, Happening::Requested { request }));
+        }
+        let found = history.find(&Which::Last { last: 1 });
+        let text = ladder(&found.sessions[0]).to_string();
+        let mut rows = text
+            .lines()
+            .skip_while(|row| !row.contains("-------   "))
+            .skip(1);
+        // The first of the 16 that stay has no row.
+        let place = rows.position(|row| row.contains("31 events are left out here"));
+        assert_eq!(place, Some(15), "{text}");
     }
 }

@@ -7,10 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::{Ends, Entry, Happening, SessionId};
 
-/// Entries of the beginning that stay when later ones give way: the greeting,
-/// the log-in, the first transfer.
-const FIRST: usize = 16;
-
 /// A session and what happened in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -33,6 +29,10 @@ pub struct Record {
 }
 
 impl Record {
+    /// Entries of the beginning that stay when later ones give way: the greeting,
+    /// the log-in, the first transfer.
+    pub(crate) const FIRST: usize = 16;
+
     /// A session that begins with an entry.
     pub(super) fn beginning(id: SessionId, entry: Entry) -> Self {
         let ends = match &entry.what {
@@ -76,8 +76,8 @@ impl Record {
             _ => {}
         }
         self.entries.push(entry);
-        while self.entries.len() > most.max(FIRST + 1) {
-            self.entries.remove(FIRST);
+        while self.entries.len() > most.max(Self::FIRST + 1) {
+            self.entries.remove(Self::FIRST);
             self.omitted += 1;
         }
     }

@@ -31,6 +31,7 @@ struct Story {
     now: i64,
 }
 
+const ANNOUNCER: &str = "10.10.0.1:4000";
 const EXPECTED: &str = "61.144.1.2:5000";
 const SERVER: &str = "61.144.1.100:20";
 
@@ -59,21 +60,19 @@ impl Story {
 
     /// `PORT` for 10.10.0.1:4000, as 61.144.1.2:5000.
     fn port(self) -> Self {
-        self.then(Happening::Announced {
-            by: By::Client,
-            form: Form::Port,
-            said: "10.10.0.1:4000".parse().unwrap(),
-            told: EXPECTED.parse().unwrap(),
-            expected: EXPECTED.parse().unwrap(),
-        })
+        self.announced(By::Client, Form::Port)
     }
 
     /// `227` for 10.10.0.1:4000 by a server behind the gateway.
     fn pasv(self) -> Self {
+        self.announced(By::Server, Form::Pasv)
+    }
+
+    fn announced(self, by: By, form: Form) -> Self {
         self.then(Happening::Announced {
-            by: By::Server,
-            form: Form::Pasv,
-            said: "10.10.0.1:4000".parse().unwrap(),
+            by,
+            form,
+            said: ANNOUNCER.parse().unwrap(),
             told: EXPECTED.parse().unwrap(),
             expected: EXPECTED.parse().unwrap(),
         })
@@ -104,22 +103,39 @@ impl Story {
     }
 
     fn syn(self) -> Self {
+        self.opened(By::Client, Form::Port, [SERVER, EXPECTED, ANNOUNCER])
+    }
+
+    fn opened(self, by: By, form: Form, [from, to, to_real]: [&str; 3]) -> Self {
         self.then(Happening::DataOpened {
-            announced_by: By::Client,
-            form: Some(Form::Port),
-            from: SERVER.parse().unwrap(),
-            to: EXPECTED.parse().unwrap(),
-            from_seen: SERVER.parse().unwrap(),
-            to_real: "10.10.0.1:4000".parse().unwrap(),
+            announced_by: by,
+            form: Some(form),
+            from: from.parse().unwrap(),
+            to: to.parse().unwrap(),
+            from_seen: from.parse().unwrap(),
+            to_real: to_real.parse().unwrap(),
         })
     }
 
     fn end(self, how: End, packets: [u32; 2], bytes: [u64; 2]) -> Self {
+        let ends = [ANNOUNCER, SERVER];
+        self.ended(By::Client, Form::Port, ends, how, packets, bytes)
+    }
+
+    fn ended(
+        self,
+        by: By,
+        form: Form,
+        [announcer, peer]: [&str; 2],
+        how: End,
+        packets: [u32; 2],
+        bytes: [u64; 2],
+    ) -> Self {
         self.then(Happening::DataEnded {
-            announced_by: By::Client,
-            form: Some(Form::Port),
-            announcer: "10.10.0.1:4000".parse().unwrap(),
-            peer: SERVER.parse().unwrap(),
+            announced_by: by,
+            form: Some(form),
+            announcer: announcer.parse().unwrap(),
+            peer: peer.parse().unwrap(),
             bytes_from_announcer: bytes[0],
             bytes_to_announcer: bytes[1],
             packets_from_announcer: packets[0],

@@ -8,18 +8,11 @@ const CLIENT: &str = "10.10.0.1:40000";
 impl Story {
     /// A data connection that nobody announced.
     fn came(self, by: By, form: Form) -> Self {
-        let (from, to, to_real) = match form {
-            Form::Default => (SERVER, CLIENT_SEEN, CLIENT),
-            _ => ("10.10.0.1:5555", "61.144.1.100:50001", "192.0.2.7:50001"),
+        let ends = match form {
+            Form::Default => [SERVER, CLIENT_SEEN, CLIENT],
+            _ => ["10.10.0.1:5555", "61.144.1.100:50001", "192.0.2.7:50001"],
         };
-        self.then(Happening::DataOpened {
-            announced_by: by,
-            form: Some(form),
-            from: from.parse().unwrap(),
-            to: to.parse().unwrap(),
-            from_seen: from.parse().unwrap(),
-            to_real: to_real.parse().unwrap(),
-        })
+        self.opened(by, form, ends)
     }
 
     fn by_default_port(self) -> Self {
@@ -29,21 +22,11 @@ impl Story {
     }
 
     fn over(self, by: By, form: Form, packets: [u32; 2], bytes: [u64; 2]) -> Self {
-        let (announcer, peer) = match form {
-            Form::Default => (CLIENT, SERVER),
-            _ => ("192.0.2.7:50001", "10.10.0.1:5555"),
+        let ends = match form {
+            Form::Default => [CLIENT, SERVER],
+            _ => ["192.0.2.7:50001", "10.10.0.1:5555"],
         };
-        self.then(Happening::DataEnded {
-            announced_by: by,
-            form: Some(form),
-            announcer: announcer.parse().unwrap(),
-            peer: peer.parse().unwrap(),
-            bytes_from_announcer: bytes[0],
-            bytes_to_announcer: bytes[1],
-            packets_from_announcer: packets[0],
-            packets_to_announcer: packets[1],
-            how: End::Fin,
-        })
+        self.ended(by, form, ends, End::Fin, packets, bytes)
     }
 }
 
