@@ -37,24 +37,17 @@ fn find(listing: &str, interfaces: &[&str]) -> Vec<Finding> {
         }
         let of = format!("flow table {name} is on {}", ours.join(", "));
         let by_device = words.contains(&"offload");
-        found.push(if by_device {
-            Finding {
-                about: "offloads",
-                is_error: true,
-                what: format!(
-                    "{of} with hardware offload: what the device forwards, ftp-nat doesn't see"
-                ),
-                mend: MEND.to_owned(),
-            }
-        } else {
-            Finding {
-                about: "offloads",
-                is_error: false,
-                what: format!(
+        found.push(Finding {
+            about: "offloads",
+            is_error: by_device,
+            what: if by_device {
+                format!("{of} with hardware offload: what the device forwards, ftp-nat doesn't see")
+            } else {
+                format!(
                     "{of}: control connections in it go past the forward chain, which was not tried"
-                ),
-                mend: MEND.to_owned(),
-            }
+                )
+            },
+            mend: MEND.to_owned(),
         });
     }
     found

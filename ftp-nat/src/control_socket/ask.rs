@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 /// A request that is being answered.
 pub struct Answers {
     reader: BufReader<UnixStream>,
-    path: PathBuf,
     pin_path: PathBuf,
     /// Something was answered.
     begun: bool,
@@ -48,7 +47,6 @@ pub fn ask_within(
     stream.write_all(&line).map_err(fail)?;
     Ok(Answers {
         reader: BufReader::new(stream),
-        path,
         pin_path: pin_path.to_owned(),
         begun: false,
         over: false,
@@ -85,7 +83,7 @@ impl Iterator for Answers {
 
 impl Answers {
     fn read(&mut self) -> Result<Option<Answer>> {
-        let what = || format!("reading from {}", self.path.display());
+        let what = || format!("reading from {}", place::of(&self.pin_path).display());
         let mut line = String::new();
         let read = match self.reader.read_line(&mut line) {
             Err(e) if is_hung_up(e.kind()) => 0,
@@ -112,7 +110,6 @@ mod tests {
     fn answers(stream: UnixStream) -> Answers {
         Answers {
             reader: BufReader::new(stream),
-            path: PathBuf::from("/run/a.sock"),
             pin_path: PathBuf::from("/pins"),
             begun: false,
             over: false,

@@ -252,33 +252,28 @@ async fn maintain_forever(
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut sweep: Option<Sweep> = None;
     loop {
-        let step = tokio::select! {
+        let is_due = tokio::select! {
             // Also without a change that was told: a filter can be removed unseen.
-            _ = interval.tick(), if sweep.is_none() => Step::Begin,
+            _ = interval.tick(), if sweep.is_none() => true,
             changed = watch.changed() => {
                 if let Err(e) = changed {
                     log::error!("{}", e.whole());
                     time::sleep(MAINTENANCE_INTERVAL).await;
                 }
-                Step::Follow
+                false
             }
-            () = task::yield_now(), if sweep.is_some() => Step::Sweep,
+            () = task::yield_now(), if sweep.is_some() => {
+                sweep.take_if(|sweep| sweep_a_page(sweep, &loaded.maps, history, traffic));
+                continue;
+            }
         };
-        if step == Step::Sweep {
-            if let Some(current) = &mut sweep
-                && sweep_a_page(current, &loaded.maps, history, traffic)
-            {
-                sweep = None;
-            }
-            continue;
-        }
         match loaded.follow_interfaces() {
             Ok(new) => new
                 .into_iter()
                 .for_each(|at| messages.forward(&mut loaded.objects[at])),
             Err(e) => log::error!("{}", e.whole()),
         }
-        if step == Step::Follow {
+        if !is_due {
             // Changes come in crowds.
             time::sleep(CROWD).await;
             continue;
@@ -288,17 +283,6 @@ async fn maintain_forever(
         }
         sweep = Some(Sweep::default());
     }
-}
-
-/// What maintenance does next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// Looks at the interfaces, and begins a sweep.
-    Begin,
-    /// Looks at the interfaces.
-    Follow,
-    /// Goes on with a sweep.
-    Sweep,
 }
 
 /// Goes on with a sweep. Gives whether it is over.

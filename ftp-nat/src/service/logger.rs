@@ -100,7 +100,9 @@ impl Logger {
 /// Says on stderr why the process ends; to the journal as an error.
 pub fn fatal(text: &str) {
     if is_journal() {
-        text.lines().for_each(|line| eprintln!("<3>{line}"));
+        let priority = priority(Level::Error);
+        text.lines()
+            .for_each(|line| eprintln!("<{priority}>{line}"));
     } else {
         eprintln!("{text}");
     }

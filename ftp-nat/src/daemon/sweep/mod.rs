@@ -16,7 +16,7 @@ use ftp_nat_common::{
     event::{End, Event, What},
     session::{CLIENT, SESSION_IDLE_NS},
     source::{Source, SourceKey},
-    translation::{Expectation, ExpectationKey, FLOW_FIN, FLOW_PEER_FIN, FLOW_RST, Flow, SECOND},
+    translation::{Expectation, ExpectationKey, Flow, SECOND},
 };
 
 use self::remove::{remove_connection, remove_expectation, remove_session};
@@ -144,11 +144,10 @@ fn expired(key: &ExpectationKey, found: &Expectation, now_ns: u64, timeout_ns: u
 /// A connection was silent for too long. One that ended otherwise was told by
 /// the kernel side.
 fn went_idle(key: &Tuple, removed: &[Option<Flow>; 2], now_ns: u64) -> Option<Event> {
-    const BOTH_FINS: u32 = FLOW_FIN | FLOW_PEER_FIN;
     let [Some(flow), peer] = removed else {
         return None;
     };
-    if flow.flags & FLOW_RST != 0 || flow.flags & BOTH_FINS == BOTH_FINS {
+    if flow.is_closed() {
         return None;
     }
     let mut event = Event::new(What::DataEnded, flow.session, now_ns);
