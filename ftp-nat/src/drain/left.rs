@@ -4,7 +4,7 @@ use std::fmt;
 
 use ftp_nat_common::{
     session::{SESSION_FIN, SESSION_FIN_SERVER, SESSION_RST, Session},
-    translation::{FLOW_FIN, FLOW_PEER_FIN, FLOW_RST, Flow, SECOND},
+    translation::{Flow, SECOND},
 };
 
 use crate::{
@@ -73,9 +73,7 @@ pub(crate) fn needs(session: &Session, now_ns: u64) -> bool {
 }
 
 fn runs(flow: &Flow, now_ns: u64) -> bool {
-    let fins = FLOW_FIN | FLOW_PEER_FIN;
-    let over = flow.flags & FLOW_RST != 0 || flow.flags & fins == fins;
-    let over = over && now_ns.saturating_sub(flow.last_ns) > GRACE_NS;
+    let over = flow.is_closed() && now_ns.saturating_sub(flow.last_ns) > GRACE_NS;
     !over && !flow.expired(now_ns)
 }
 
@@ -84,7 +82,7 @@ mod tests {
     use ftp_nat_common::{
         addr::{Port, Tuple},
         session::SESSION_TRUSTED,
-        translation::{FLOW_ESTABLISHED, FLOW_FORWARD},
+        translation::{FLOW_ESTABLISHED, FLOW_FIN, FLOW_FORWARD, FLOW_PEER_FIN, FLOW_RST},
     };
 
     use super::*;

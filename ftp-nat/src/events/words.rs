@@ -83,17 +83,23 @@ impl Form {
         }
     }
 
+    /// The kind that records have of it.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Port => Kind::Port,
+            Self::Eprt => Kind::Eprt,
+            Self::Pasv => Kind::Pasv,
+            Self::Epsv => Kind::Epsv,
+            Self::Encrypted => Kind::Encrypted,
+            Self::Default => Kind::Default,
+        }
+    }
+
     /// As a person writes it.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Port => "PORT",
-            Self::Eprt => "EPRT",
-            Self::Pasv => "227",
-            Self::Epsv => "229",
-            Self::Encrypted => "encrypted",
-            Self::Default => "default port",
-        }
+        self.kind().name()
     }
 }
 

@@ -10,15 +10,11 @@ pub mod sessions;
 pub mod stats;
 pub mod translations;
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, SocketAddr},
-};
+use std::{collections::HashMap, net::SocketAddr};
 
 use ftp_nat_common::{
     addr::{Addr, Domain, Port},
     layout::DOMAIN_OF_VRF,
-    session::CLIENT,
 };
 
 use crate::{error::Result, sys};
@@ -88,16 +84,8 @@ fn endpoint(addr: Addr, port: Port) -> String {
     SocketAddr::new(addr.to_ip(), port.get()).to_string()
 }
 
-fn is_set(addr: Addr) -> bool {
-    !matches!(addr.to_ip(), IpAddr::V6(ip) if ip.is_unspecified())
-}
-
 /// A session's name in all outputs. A string, because JSON readers round large
 /// numbers.
 fn session_id(id: u64) -> String {
     format!("{id:016x}")
-}
-
-const fn end_name(role: usize) -> &'static str {
-    if role == CLIENT { "client" } else { "server" }
 }

@@ -12,7 +12,7 @@ use ftp_nat_common::{
 };
 use serde::Serialize;
 
-use super::{Context, SCHEMA, endpoint, is_set, session_id};
+use super::{Context, SCHEMA, endpoint, session_id};
 use crate::{error::Result, maps::Maps};
 
 /// The output of `sessions`.
@@ -183,7 +183,7 @@ fn refusal(number: u32) -> Option<&'static str> {
 fn control_bytes(session: &Session, role: usize) -> u32 {
     let first = Seq(session.isn[role]).plus(1);
     // Without a handshake (mid-stream) there is no beginning to count from.
-    if session.isn[role] == 0 || !is_set(session.real[role]) {
+    if session.isn[role] == 0 || session.real[role] == Addr::UNSPECIFIED {
         return 0;
     }
     session.half[role].in_nxt.since(first).cast_unsigned()

@@ -11,8 +11,8 @@ use ftp_nat_common::{
 };
 use serde::Serialize;
 
-use super::{Context, SCHEMA, end_name, endpoint, session_id};
-use crate::{error::Result, maps::Maps};
+use super::{Context, SCHEMA, endpoint, session_id};
+use crate::{error::Result, events::words::By, maps::Maps};
 
 /// Which ones to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +124,7 @@ fn pending(
         state: "pending",
         session: session_id(expectation.session),
         announcement: Kind::from_byte(expectation.kind).name(),
-        announced_by: end_name(expectation.role.into()),
+        announced_by: By::role(expectation.role).name(),
         announced: endpoint(expectation.near, expectation.near_port),
         became: endpoint(key.addr, key.port),
         peer: expectation.far_real.to_string(),
@@ -170,7 +170,7 @@ fn active(
         },
         session: session_id(flow.session),
         announcement: Kind::from_byte(flow.kind).name(),
-        announced_by: end_name(flow.role.into()),
+        announced_by: By::role(flow.role).name(),
         announced: endpoint(flow.to.dst, flow.to.dport),
         became: endpoint(key.dst, key.dport),
         peer: endpoint(key.src, key.sport),
