@@ -17,7 +17,7 @@ pub fn sessions(sessions: &Sessions) -> String {
         table.push([
             seen(&session.client, &session.client_seen),
             seen(&session.server, &session.server_seen),
-            session.mode.unwrap_or("-").to_owned(),
+            session.data_mode.name().to_owned(),
             session.state.to_owned(),
             duration(session.age_ms),
             duration(session.idle_ms),
@@ -53,14 +53,9 @@ fn notes(session: &SessionView) -> String {
     if !session.trusted {
         notes.push("untrusted".to_owned());
     }
-    let worth_a_note = ["encrypted", "not_ftp", "epsv_all"];
-    notes.extend(
-        session
-            .flags
-            .iter()
-            .filter(|f| worth_a_note.contains(f))
-            .map(|f| (*f).to_owned()),
-    );
+    if session.flags.contains(&"epsv_all") {
+        notes.push("EPSV ALL".to_owned());
+    }
     notes.extend(
         session
             .last_refusal
@@ -71,6 +66,8 @@ fn notes(session: &SessionView) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ftp_nat_common::session::{SESSION_EPSV_ALL, Session};
+
     use super::*;
     use crate::{
         maps::Maps,
@@ -99,5 +96,23 @@ mod tests {
             line.ends_with("-2/+0  last refusal: refused_port"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn that_nothing_was_announced_is_said() {
+        let maps = Maps::in_memory(&[]);
+        let session = Session {
+            last_kind: 0,
+            refusals: 0,
+            last_refusal: 0,
+            data_connections: 0,
+            flags: sample().flags | SESSION_EPSV_ALL,
+            ..sample()
+        };
+        maps.sessions.set(&7, &session).unwrap();
+        let text = sessions(&view::sessions::collect(&maps, &context()).unwrap());
+        let line = text.lines().nth(1).unwrap_or_default();
+        assert!(line.contains("  none yet  closing"), "{text}");
+        assert!(line.ends_with("  EPSV ALL"), "{text}");
     }
 }

@@ -47,8 +47,10 @@ pub struct SessionView {
     pub server_domain: Option<String>,
     /// `open`, `closing` (one end sent FIN) or `closed`.
     pub state: &'static str,
-    /// `active` or `passive`, by the last announcement.
+    /// `active` or `passive`, by the last announcement that was followed.
     pub mode: Option<&'static str>,
+    /// How its data connections are made, or why that isn't known.
+    pub data_mode: DataMode,
     /// The last announcement: `PORT`, `EPRT`, `227` or `229`.
     pub announcement: Option<&'static str>,
     /// It may open pinholes.
@@ -73,6 +75,52 @@ pub struct SessionView {
     pub shift: PerEnd<i32>,
     /// Bytes said on the control connection, modulo 2^32.
     pub control_bytes: PerEnd<u32>,
+}
+
+/// How a session's data connections are made, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataMode {
+    /// The client announces, or is connected to without it.
+    Active,
+    /// The server announces.
+    Passive,
+    /// It is said within TLS.
+    Tls,
+    /// By nothing that could be read: what is spoken isn't FTP.
+    NotFtp,
+    /// All that was announced was refused, or passed unread.
+    Refused,
+    /// Nothing was announced yet.
+    NoneYet,
+}
+
+impl DataMode {
+    fn of(session: &Session, last: Option<Kind>) -> Self {
+        match last {
+            _ if session.flags & SESSION_NOT_FTP != 0 => Self::NotFtp,
+            _ if session.flags & SESSION_ENCRYPTED != 0 => Self::Tls,
+            Some(kind) if kind.is_active_mode() => Self::Active,
+            Some(_) => Self::Passive,
+            // To the client's default port.
+            None if session.data_connections > 0 => Self::Active,
+            None if session.refusals > 0 => Self::Refused,
+            None => Self::NoneYet,
+        }
+    }
+
+    /// As a person reads it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Passive => "passive",
+            Self::Tls => "TLS",
+            Self::NotFtp => "not FTP",
+            Self::Refused => "refused",
+            Self::NoneYet => "none yet",
+        }
+    }
 }
 
 /// A value for each end.
@@ -153,6 +201,7 @@ fn view(id: u64, session: &Session, context: &Context) -> SessionView {
                 "passive"
             }
         }),
+        data_mode: DataMode::of(session, announcement),
         announcement: announcement.map(Kind::name),
         trusted: has(SESSION_TRUSTED),
         encrypted: has(SESSION_ENCRYPTED),
@@ -278,6 +327,35 @@ pub(crate) mod tests {
             Some("#3"),
             "it has gone"
         );
+    }
+
+    #[test]
+    fn how_data_connections_are_made_is_said_in_every_session() {
+        let of = |flags, last_kind, refusals, data_connections| {
+            let maps = Maps::in_memory(&[]);
+            let session = Session {
+                flags: SESSION_TRUSTED | flags,
+                last_kind: last_kind as u32,
+                refusals,
+                data_connections,
+                ..sample()
+            };
+            maps.sessions.set(&7, &session).unwrap();
+            let found = collect(&maps, &context()).unwrap().sessions;
+            found[0].data_mode
+        };
+        assert_eq!(of(0, Kind::None, 0, 0), DataMode::NoneYet);
+        assert_eq!(of(0, Kind::None, 1, 0), DataMode::Refused);
+        assert_eq!(of(0, Kind::None, 1, 1), DataMode::Active, "default port");
+        assert_eq!(of(0, Kind::Eprt, 1, 0), DataMode::Active);
+        assert_eq!(of(0, Kind::Epsv, 0, 0), DataMode::Passive);
+        assert_eq!(of(SESSION_ENCRYPTED, Kind::None, 0, 0), DataMode::Tls);
+        assert_eq!(
+            of(SESSION_ENCRYPTED, Kind::Port, 0, 0),
+            DataMode::Tls,
+            "what was announced before tells nothing of what is now"
+        );
+        assert_eq!(of(SESSION_NOT_FTP, Kind::None, 2, 0), DataMode::NotFtp);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
     top::reading::{Reading, Tables, Told},
     view::{
         SCHEMA,
-        sessions::{PerEnd, SessionView},
+        sessions::{DataMode, PerEnd, SessionView},
         stats::{Fill, Stats},
         translations::Translation,
     },
@@ -50,6 +50,7 @@ pub(crate) fn session(id: u64) -> SessionView {
         server_domain: None,
         state: "open",
         mode: Some("active"),
+        data_mode: DataMode::Active,
         announcement: Some("PORT"),
         trusted: true,
         encrypted: false,
