@@ -108,6 +108,19 @@ fn answers(ftp_nat: &FtpNat, request: &Request) -> Result<String> {
     Ok(all)
 }
 
+/// What `top` shows of the one session: its row, what is said of it below, and its
+/// ladder.
+fn screens(ftp_nat: &FtpNat) -> Result<[(String, Vec<u8>); 2]> {
+    let mut top = ftp_nat.on_terminal(&["top"], 200, 100)?;
+    let list = top.until(&["1 Sessions (1)", "10.10.0.1:", "PORT"])?;
+    top.keys("\r")?;
+    let ladder = top.until(&["ftp-nat explain ", "PORT 61,144,1,2,"])?;
+    top.keys("qq")?;
+    ensure!(top.until_ended()?.success());
+    let screens = [("top", list), ("the ladder of top", ladder)];
+    Ok(screens.map(|(name, text)| (name.to_owned(), text.into_bytes())))
+}
+
 /// Everything that ftp-nat says to anybody, and all that it keeps.
 fn everything(lab: &Lab, ftp_nat: &mut FtpNat) -> Result<Vec<(String, Vec<u8>)>> {
     let mut all = maps(&lab.gateway, ftp_nat)?;
@@ -153,6 +166,7 @@ fn everything(lab: &Lab, ftp_nat: &mut FtpNat) -> Result<Vec<(String, Vec<u8>)>>
         ensure!(told.contains("session_learned"), "{request:?}: {told}");
         all.push((format!("{request:?}"), told.into_bytes()));
     }
+    all.extend(screens(ftp_nat)?);
     let url = "http://127.0.0.1:9121/metrics";
     let metrics = lab.gateway.run(&["curl", "--silent", "--fail", url])?;
     ensure!(metrics.ends_with("# EOF\n"), "{metrics}");

@@ -6,15 +6,19 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+use ftp_nat::maps::Maps;
+use ftp_nat_common::translation::SECOND;
 use ftp_nat_tests::lab::{
     Lab,
     control::{Control, accept},
     ftp_nat::FtpNat,
     scripted::{Scripted, Socket, polite},
     topology::GATEWAY_OUTSIDE,
+    wait,
 };
+use serde_json::Value;
 
-use super::{until_told, until_verdict};
+use super::{explain, until_told, until_verdict};
 use crate::support::{STRANGER, Session, port_of};
 
 #[test]
@@ -71,16 +75,25 @@ fn retr(line: &[u8]) -> Vec<u8> {
 
 impl ByHand {
     fn new() -> Result<Self> {
+        Self::with(&[])
+    }
+
+    /// With these options of `run`.
+    fn with(options: &[&str]) -> Result<Self> {
         let lab = Lab::masquerade()?;
         let at: SocketAddr = "61.144.1.100:21".parse()?;
         let server = lab.server.scripted(at, None, retr)?;
-        let ftp_nat = lab.ftp_nat().start()?;
+        let builder = lab.ftp_nat();
+        let ftp_nat = options
+            .iter()
+            .fold(builder, |builder, option| builder.arg(option))
+            .start()?;
         let mut control = Control::open(&lab.client, at)?;
         control.expect("USER somebody", 230)?;
         let listener = control.listen(0)?;
         let reply = control.announce(listener.local_addr()?.port())?;
         ensure!(reply.code == 200, "{}", reply.text);
-        let received = server.until_received(b"\r\n", ftp_nat_tests::lab::wait::PATIENCE)?;
+        let received = server.until_received(b"\r\n", wait::PATIENCE)?;
         let received = String::from_utf8_lossy(&received).into_owned();
         let line = received.lines().last().unwrap_or_default();
         let told = SocketAddr::new(GATEWAY_OUTSIDE.into(), port_of(line)?);
@@ -127,6 +140,39 @@ fn a_connection_that_never_comes_is_told() -> Result<()> {
         "tcpdump -ni wan",
     ];
     until_told(&session.ftp_nat, "no_data_connection", &wanted)?;
+    session.server.stop().map(drop)
+}
+
+/// The session goes on, and nothing more is said in it. The time-out is half a
+/// minute at least: what waits is made older by that.
+#[test]
+fn a_connection_that_does_not_come_in_time_is_told() -> Result<()> {
+    let mut session = ByHand::with(&["--expect-timeout", "30"])?;
+    session.ask(150)?;
+    let told = session.told.to_string();
+    let ftp_nat = &session.ftp_nat;
+    let waiting = Maps::open(ftp_nat.pin_path())?.expectations;
+    for (key, mut expectation) in waiting.all()? {
+        expectation.made_ns -= 30 * SECOND;
+        waiting.set(&key, &expectation)?;
+    }
+    let shown = ftp_nat.json("translations")?;
+    ensure!(
+        shown["translations"].as_array().is_some_and(Vec::is_empty),
+        "{shown}"
+    );
+    // A sweep tells it.
+    let expired = wait::until("the event of it", wait::PATIENCE, || {
+        let events = ftp_nat.done(&["events", "--json"])?;
+        let mut events = events.lines().map(serde_json::from_str::<Value>);
+        Ok(events.find_map(|event| event.ok().filter(|event| event["event"] == "expired")))
+    })?;
+    ensure!(expired["expected"] == told, "{expired}");
+    ensure!(expired["after_seconds"] == 30, "{expired}");
+    let wanted = [told.as_str(), "within 30 s", "tcpdump -ni wan"];
+    until_told(ftp_nat, "no_data_connection", &wanted)?;
+    let control = explain(ftp_nat, &[])?;
+    ensure!(control["sessions"][0]["ended"].is_null(), "{control}");
     session.server.stop().map(drop)
 }
 
