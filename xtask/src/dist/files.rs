@@ -22,9 +22,11 @@ const COPIED: &[(&str, &str)] = &[
         "dist/systemd/ftp-nat.tmpfiles",
         "usr/lib/tmpfiles.d/ftp-nat.conf",
     ),
+    // Where the documents link to them.
+    ("dist/config.toml", "usr/share/doc/ftp-nat/dist/config.toml"),
     (
         "dist/grafana/ftp-nat.json",
-        "usr/share/doc/ftp-nat/grafana/ftp-nat.json",
+        "usr/share/doc/ftp-nat/dist/grafana/ftp-nat.json",
     ),
     ("README.md", "usr/share/doc/ftp-nat/README.md"),
     ("LICENSE-MIT", "usr/share/doc/ftp-nat/LICENSE-MIT"),
@@ -54,17 +56,26 @@ pub fn lay_out(root: &Path, binary: &Path) -> Result<PathBuf> {
     for (from, to) in COPIED {
         copy(&source.join(from), &root.join(to), 0o644)?;
     }
-    for entry in fs::read_dir(source.join("docs"))? {
-        let entry = entry?;
-        let to = root
-            .join("usr/share/doc/ftp-nat/docs")
-            .join(entry.file_name());
-        if entry.path().extension().is_some_and(|e| e == "md") {
-            copy(&entry.path(), &to, 0o644)?;
-        }
-    }
+    documents(
+        &source.join("docs"),
+        &root.join("usr/share/doc/ftp-nat/docs"),
+    )?;
     generated(root)?;
     Ok(root.to_owned())
+}
+
+/// The documents of a folder and of those in it, with their pictures.
+fn documents(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).with_context(|| format!("can't read {}", from.display()))? {
+        let entry = entry?;
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            documents(&path, &to)?;
+        } else if path.extension().is_some_and(|e| e == "md" || e == "svg") {
+            copy(&path, &to, 0o644)?;
+        }
+    }
+    Ok(())
 }
 
 /// Man pages and completions, from the definition of the command line.

@@ -7,6 +7,10 @@
 //! | `service.sh` | makes a machine and becomes its systemd |
 //! | `inside.sh` | what is done there |
 //! | `machine.sh` | what they share |
+//!
+//! `links` follows the links of its documents.
+
+mod links;
 
 use std::{fs, path::Path, process::Command};
 
@@ -16,7 +20,10 @@ use super::{VERSION, archive, binary, files, folder, package};
 use crate::{
     process,
     setup::{self, Scope},
-    test::{Tally, runner},
+    test::{
+        Tally,
+        runner::{self, check},
+    },
 };
 
 /// What runs in namespaces of its own, as the first process there.
@@ -52,7 +59,8 @@ pub fn tests(rest: &[String]) -> Result<Tally> {
         .args(["/bin/bash", "-c", PACKAGE, "verify"])
         .args([&old, &new, &archive])
         .current_dir(&out);
-    let mut tally = runner::suite(command)?;
+    let mut tally = check("links of the documents", || links::follow(&root));
+    tally.add(&runner::suite(command)?);
     tally.add(&service(&out, &old, &new)?);
     Ok(tally)
 }
