@@ -5,7 +5,7 @@ use crate::addr::{Addr, Domain};
 
 /// Changes whenever a key, a value or their meaning changes, so that a pinned
 /// map of another layout is refused and never misread.
-pub const LAYOUT_VERSION: u32 = 5;
+pub const LAYOUT_VERSION: u32 = 6;
 
 /// Names of the programs in the object that are attached.
 pub mod program {
@@ -191,8 +191,11 @@ pub struct Settings {
     /// Expectations that may wait for an announcer's address at a time, and data
     /// connections to declared ports (FTPS) that a client's address may have.
     pub max_expectations_per_source: u32,
+    /// Until when connections are learned whose handshake was not seen, in ns of
+    /// the monotonic clock. See [`PICKUP_NS`].
+    pub pickup_until_ns: u64,
 }
-const _: () = assert!(size_of::<Settings>() == 40);
+const _: () = assert!(size_of::<Settings>() == 48);
 
 /// A host on the announcer's own inside interface may use its expectations (hairpin).
 pub const SETTING_HAIRPIN: u32 = 1;
@@ -221,6 +224,13 @@ pub const MARK: u32 = 0x0010_0000;
 pub const SESSIONS_PER_SOURCE: u32 = 4_096;
 /// Default of [`Settings::max_expectations_per_source`].
 pub const EXPECTATIONS_PER_SOURCE: u32 = 4_096;
+
+/// How long after a port was watched, or helping began, the connections of
+/// before are learned. Later a handshake that was not seen was spoiled or
+/// forgotten: a flood of SYNs takes the place of its candidate, and who makes
+/// that flood chooses where in a stream the reading begins. It is longer than
+/// the idle limits that FTP servers have.
+pub const PICKUP_NS: u64 = 15 * 60 * 1_000_000_000;
 
 /// An interface that ftp-nat runs on.
 #[repr(C)]

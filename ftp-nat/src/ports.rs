@@ -10,13 +10,14 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use ftp_nat_common::{
     addr::Port,
-    layout::PORT_WORDS,
+    layout::{PICKUP_NS, PORT_WORDS},
     session::{SERVER, Session},
 };
 
 use crate::{
     error::Result,
     maps::{Cursor, Maps, Table},
+    sys::clock,
 };
 
 /// The port that is watched when none is named.
@@ -142,11 +143,26 @@ pub fn learned(maps: &Maps) -> Result<PortSet> {
     read(maps.learned_ports.as_ref())
 }
 
-/// Watches `ports` too.
+/// Watches `ports` too. For a while, connections to them that are there already
+/// are learned, if any of them is new.
 pub fn add(maps: &Maps, ports: &PortSet) -> Result<()> {
+    let before = watched(maps)?;
+    if ports.iter().any(|port| !before.contains(port)) {
+        pick_up(maps)?;
+    }
     ports
         .iter()
         .try_for_each(|port| set_bit(maps.watched_ports.as_ref(), port))
+}
+
+/// Has the connections learned that are there already: those that go on within
+/// [`PICKUP_NS`] from now.
+pub fn pick_up(maps: &Maps) -> Result<()> {
+    let Some(mut settings) = maps.settings.get(&0)? else {
+        return Ok(());
+    };
+    settings.pickup_until_ns = clock::monotonic_ns() + PICKUP_NS;
+    maps.settings.set(&0, &settings)
 }
 
 /// Watches `ports` no more. Sessions that use them go on.
@@ -246,6 +262,23 @@ pub(crate) mod tests {
         replace(&maps, &set(&["2121"])).unwrap();
         assert_eq!(watched(&maps).unwrap(), set(&["2121"]));
         assert!(learned(&maps).unwrap().is_empty(), "no session used them");
+    }
+
+    #[test]
+    fn connections_from_before_are_learned_for_a_while_after_a_port_was_added() {
+        let maps = Maps::in_memory(&[]);
+        let until = || maps.settings.get(&0).unwrap().unwrap().pickup_until_ns;
+        assert_eq!(until(), 0);
+        add(&maps, &set(&["21"])).unwrap();
+        let first = until();
+        let left = first - clock::monotonic_ns();
+        assert!(left <= PICKUP_NS && left > PICKUP_NS / 2, "{left} ns");
+        // What is watched already gives no more time, what is new does.
+        add(&maps, &set(&["21"])).unwrap();
+        replace(&maps, &set(&["21"])).unwrap();
+        assert_eq!(until(), first);
+        replace(&maps, &set(&["21", "2121"])).unwrap();
+        assert!(until() > first);
     }
 
     #[test]

@@ -10,7 +10,12 @@ use ftp_nat_common::{
     tcp::flag,
 };
 
-use super::{local::has_socket, now, pickup::ends_line, session};
+use super::{
+    local::has_socket,
+    now,
+    pickup::{ends_line, is_time},
+    session,
+};
 use crate::{
     maps::{CANDIDATES, REPLACE, Scratch, is_watched, scratch, setting},
     memory, options,
@@ -47,6 +52,7 @@ enum Side {
 fn is_ordinary(packet: &Packet) -> bool {
     packet.flags & (flag::ACK | flag::RST | flag::FIN | flag::SYN) == flag::ACK
         && !setting(SETTING_DRAINING)
+        && is_time()
         && !options::is_signed(packet)
 }
 

@@ -1,5 +1,6 @@
 //! Learning from packets of a connection whose handshake was not seen: ftp-nat
-//! was started, or its port added, after it began.
+//! was started, or its port added, after it began. That is a while ago at most
+//! (`PICKUP_NS`).
 
 use ftp_nat_common::{
     counter::Counter,
@@ -13,8 +14,8 @@ use ftp_nat_common::{
 use super::{now, pair, session};
 use crate::{
     maps::{
-        CANDIDATES, CREATE, REPLACE, Scratch, count, is_control_port, is_watched, learn_port,
-        scratch,
+        CANDIDATES, CREATE, REPLACE, SETTINGS, Scratch, count, is_control_port, is_watched,
+        learn_port, scratch,
     },
     memory, options,
     packet::{Packet, load},
@@ -27,7 +28,8 @@ pub fn sight(packet: Packet) {
     let ordinary = packet.flags & (flag::ACK | flag::RST | flag::FIN) == flag::ACK;
     // SAFETY: only its presence matters.
     let wanted = ordinary
-        && (is_watched(packet.tuple.dport) || unsafe { CANDIDATES.get(&packet.tuple) }.is_some());
+        && (is_watched(packet.tuple.dport) || unsafe { CANDIDATES.get(&packet.tuple) }.is_some())
+        && is_time();
     if !wanted {
         return;
     }
@@ -36,6 +38,14 @@ pub fn sight(packet: Packet) {
     } else {
         super::sight(packet);
     }
+}
+
+/// Whether connections from before may still be learned.
+#[inline(always)]
+pub(super) fn is_time() -> bool {
+    SETTINGS
+        .get(0)
+        .is_some_and(|settings| now() < settings.pickup_until_ns)
 }
 
 /// A signed connection is never learned, from whichever packet. It is counted

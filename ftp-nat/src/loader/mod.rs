@@ -218,6 +218,7 @@ fn bring_up(config: &Config, place: Place, pins: &Pins, mut undo: Undo) -> Resul
     // new programs when nothing else is left to do.
     let is_new = |s: &Selected| !former.iter().any(|(index, _)| *index == s.index);
     let (new, old): (Vec<_>, Vec<_>) = selected.iter().partition(|s| is_new(s));
+    let has_new = !new.is_empty();
     let entries = interfaces::entries(&selected)?;
     for interface in new.into_iter().chain(old) {
         let before = former
@@ -235,6 +236,11 @@ fn bring_up(config: &Config, place: Place, pins: &Pins, mut undo: Undo) -> Resul
         attach::attach(object, interface, hook, &mut links, pins, &mut undo)?;
     }
     let ports = settle(&maps, pins, config, &selected, adopted.is_some())?;
+    if has_new {
+        // Connections by them were not seen so far.
+        let _lock = pins.lock_ports()?;
+        ports::pick_up(&maps)?;
+    }
     undo.keep();
     for (old, new) in follow::moved::by_name(&former, &selected) {
         let count = follow::moved::follow(&maps, old, new)?;
@@ -329,7 +335,8 @@ fn settle(
 ) -> Result<PortSet> {
     let _lock = pins.lock_ports()?;
     let former = maps.settings.get(&0)?;
-    if drain::is_on(maps)? {
+    let was_draining = drain::is_on(maps)?;
+    if was_draining {
         log::info!("the data path was being drained: new connections are helped again");
     }
     advertise::replace(maps, &config.advertise)?;
@@ -340,6 +347,10 @@ fn settle(
         Some(wanted) => ports::replace(maps, wanted)?,
         None if adopted => {}
         None => ports::add(maps, &PortSet::from_iter([ControlPort::DEFAULT]))?,
+    }
+    if was_draining {
+        // Those that began meanwhile.
+        ports::pick_up(maps)?;
     }
     ports::watched(maps)
 }

@@ -90,6 +90,7 @@ pub const fn default_settings() -> Settings {
         mark_mask: MARK,
         max_sessions_per_source: SESSIONS_PER_SOURCE,
         max_expectations_per_source: EXPECTATIONS_PER_SOURCE,
+        pickup_until_ns: 0,
     }
 }
 
@@ -120,6 +121,7 @@ impl Policy {
             mark_mask: self.mark.mask(),
             max_sessions_per_source: self.max_sessions_per_source,
             max_expectations_per_source: self.max_pending_per_source,
+            pickup_until_ns: former.map_or(0, |former| former.pickup_until_ns),
             ..default_settings()
         }
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, ensure};
 use ftp_nat_tests::lab::{
-    Client, Lab, Mode, Payload, Server, ServerKind,
+    Client, Host, Lab, Mode, Payload, Server, ServerKind,
     capture::{Sides, Trace},
     control::Control,
     firewall::{self, LAN, WAN},
@@ -164,6 +164,33 @@ impl Session {
         ensure!(server.connect(to).is_err(), "a stranger came through");
         server.run(&["ip", "route", "delete", &gateway]).map(drop)
     }
+}
+
+/// Changes what the kernel side is told, behind the program's back.
+pub fn change_settings(
+    gateway: &Host,
+    ftp_nat: &FtpNat,
+    change: impl FnOnce(&mut [u8]),
+) -> Result<()> {
+    let pin = ftp_nat.pin_path().join("SETTINGS");
+    let path = pin.to_string_lossy();
+    let dump = gateway.run(&["bpftool", "-j", "map", "dump", "pinned", &path])?;
+    let values: serde_json::Value = serde_json::from_str(&dump)?;
+    let text = values[0]["value"].as_array().context("no value")?;
+    let mut bytes = text
+        .iter()
+        .map(|byte| {
+            let digits = byte.as_str().and_then(|b| b.strip_prefix("0x"));
+            Ok(u8::from_str_radix(digits.context("no byte")?, 16)?)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    change(&mut bytes);
+    let mut words = vec![
+        "bpftool", "map", "update", "pinned", &path, "key", "0", "0", "0", "0", "value", "hex",
+    ];
+    let bytes: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    words.extend(bytes.iter().map(String::as_str));
+    gateway.run(&words).map(drop)
 }
 
 /// The last PORT command in what a host received, even where the capture began

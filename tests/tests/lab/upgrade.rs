@@ -11,7 +11,7 @@ use ftp_nat_tests::lab::{
 
 use crate::{
     busy::Busy,
-    support::{SHIFTING_PORT, Session},
+    support::{SHIFTING_PORT, Session, change_settings},
 };
 
 /// A copy of the program with another build id.
@@ -129,23 +129,11 @@ fn an_upgrade_may_be_killed_at_any_link() -> Result<()> {
 fn maps_of_another_layout_are_refused_and_stay_as_they_are() -> Result<()> {
     let mut session = Session::behind_masquerade()?;
     session.ftp_nat.terminate()?;
+    let gateway = session.lab.gateway.clone();
+    change_settings(&gateway, &session.ftp_nat, |bytes| bytes[0] = 99)?;
     let pin = session.ftp_nat.pin_path().join("SETTINGS");
     let path = pin.to_string_lossy().into_owned();
-    let gateway = session.lab.gateway.clone();
     let dump = || gateway.run(&["bpftool", "-j", "map", "dump", "pinned", &path]);
-    let values: serde_json::Value = serde_json::from_str(&dump()?)?;
-    let mut bytes: Vec<String> = values[0]["value"]
-        .as_array()
-        .context("no value")?
-        .iter()
-        .filter_map(|byte| byte.as_str().map(str::to_owned))
-        .collect();
-    bytes[0] = "0x63".to_owned();
-    let mut words = vec![
-        "bpftool", "map", "update", "pinned", &path, "key", "0", "0", "0", "0", "value",
-    ];
-    words.extend(bytes.iter().map(String::as_str));
-    gateway.run(&words)?;
     let before = dump()?;
 
     let refused = session.ftp_nat.builder().refused()?;

@@ -4,6 +4,8 @@
 //!   SYN --->   <--- SYN-ACK   ACK of exactly that --->  a session
 //! ```
 
+use std::net::Ipv4Addr;
+
 use ftp_nat_common::{
     addr::Tuple,
     counter::Counter as C,
@@ -39,6 +41,54 @@ fn syns_alone_take_no_session() {
     // One of them was meant.
     bench.run(last.client_hooks().0, &last.client_packet());
     assert_eq!(bench.session().real_port[CLIENT].get(), last.client.1);
+}
+
+/// A server waits with its SYN-ACK until a flood of SYNs has made the client's
+/// forgotten. What the client says then, an upload of a web page for example,
+/// must not be read from the middle.
+#[test]
+fn a_handshake_that_a_flood_made_forgotten_is_not_picked_up() {
+    let mut bench = Bench::new();
+    for since_long in [true, false] {
+        bench.clear();
+        bench.settings(|s| s.pickup_until_ns = if since_long { 1 } else { u64::MAX });
+        let c = Connection::masqueraded(Family::V4, GATEWAY);
+        bench.run(c.client_hooks().0, &c.syn());
+        bench.run(c.client_hooks().1, &c.to_server(&c.syn()));
+        let known = |bench: &Bench| {
+            let candidates = bench.entries::<Tuple, Candidate>(map::CANDIDATES);
+            candidates
+                .iter()
+                .any(|(_, of)| of.client_isn == c.client_isn)
+        };
+        assert!(known(&bench));
+        let mut number = 0;
+        while known(&bench) {
+            for _ in 0..20_000 {
+                number += 1;
+                let (high, low) = ((number >> 12) as u8, number as u16 & 0x0fff);
+                let mut one =
+                    Connection::published(Family::V4, GATEWAY).numbered(number << 4 | 7, 9);
+                one.client = (Ipv4Addr::new(192, 0, 2, high).into(), 30_000 + low);
+                one.client_seen = one.client;
+                bench.run(one.client_hooks().0, &one.syn());
+                bench.run(one.client_hooks().1, &one.to_server(&one.syn()));
+            }
+            assert!(number < 200_000, "nothing makes it forgotten");
+        }
+        bench.run(c.server_hooks().0, &c.syn_ack());
+        bench.run(c.server_hooks().1, &c.to_client(&c.syn_ack()));
+        let ack = c.client_packet();
+        bench.run(c.client_hooks().0, &ack);
+        bench.run(c.client_hooks().1, &c.to_server(&ack));
+        assert!(bench.sessions().is_empty());
+        // What egress could learn from, of a packet that has its tag.
+        let sightings = bench.entries::<PairingKey, Sighting>(map::SIGHTINGS);
+        let is_sighted = sightings
+            .iter()
+            .any(|(key, _)| (key.seq, key.ack) == (c.client_next, c.server_next));
+        assert_eq!(is_sighted, !since_long);
+    }
 }
 
 #[test]

@@ -117,5 +117,5 @@ pub(in crate::explain) fn no_session(client: Option<IpAddr>, around: &Surroundin
     )
     .advise("If the client uses another port: ftp-nat ports add PORT. What counts is the port that the client dials.")
     .advise("If its packets don't pass these interfaces, name the right ones to `ftp-nat run`. Bridged and tunnelled traffic may pass by.")
-    .advise("A session that began before `ftp-nat run` is seen when either end next says something.")
+    .advise("A session that began before `ftp-nat run`, or before its port was watched, is seen when both ends say something within 15 minutes of that. Later it has to log in again.")
 }

@@ -188,6 +188,8 @@ impl Loaded {
     /// Writes the settings, after `change`.
     pub fn settings(&mut self, change: impl FnOnce(&mut Settings)) {
         let mut settings = ftp_nat::loader::default_settings();
+        // As if the ports were watched for a short time only.
+        settings.pickup_until_ns = u64::MAX;
         change(&mut settings);
         let map = self.ebpf.map_mut(map::SETTINGS).expect("SETTINGS");
         let mut array: Array<_, Raw<Settings>> = Array::try_from(map).expect("SETTINGS");
