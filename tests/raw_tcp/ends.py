@@ -1,7 +1,8 @@
 """A TCP end made by hand: what it has said, heard and been told, and the packets
 that it may send. When it sends what is for others to decide."""
 
-from packets import ACK, FIN, MOD, PSH, RST, SYN, URG, Packet, Wrong, since
+from internet import Wrong
+from packets import ACK, FIN, MOD, PSH, RST, SYN, URG, Packet, since
 
 
 class End:

@@ -2,7 +2,7 @@
 
 import itertools
 
-from packets import Wrong
+from internet import Wrong, is_v6
 from sessions import Session, Site
 
 # The ports' digits leave the new text as long as the old one, or don't.
@@ -12,11 +12,16 @@ COMMANDS = (
     "EPRT |1|{dot}|1024|\r\n",
     "port  {comma},9,9 \n",
 )
+COMMANDS6 = (
+    "EPRT |2|{dot}|1024|\r\n",
+    "eprt  !2!{dot}!64000!\n",
+)
 REPLIES = (
     "227 Entering Passive Mode ({comma},4,1).\r\n",
     "227 ={comma},19,137\r\n",
     "229 Entering Extended Passive Mode (|||9999|)\r\n",
 )
+REPLIES6 = REPLIES[2:]
 
 
 # No two sessions have the same numbers, nor those of a random one.
@@ -177,7 +182,8 @@ def every_end(args, gateway, who, form):
 def run(args, gateway):
     """All of it; what became of each session's streams."""
     verdicts = []
-    for who, forms in ((0, COMMANDS), (1, REPLIES)):
+    forms_of_both = (COMMANDS6, REPLIES6) if is_v6(args.gateway) else (COMMANDS, REPLIES)
+    for who, forms in enumerate(forms_of_both):
         for form in forms:
             for what in (every_cut, every_end):
                 try:

@@ -8,21 +8,17 @@ import select
 import socket
 import struct
 
+import internet
 import packets
-from packets import VNET, Wrong
+from internet import UDP, Wrong, ip, ones_sum
+from packets import VNET
 
 CLONE_NEWNET = 0x40000000
 SOL_PACKET = 263
 PACKET_VNET_HDR = 15
 SO_RCVBUFFORCE = 33
-ETH_P_IP = 0x0800
 
 INSIDE, OUTSIDE = 0, 1
-
-
-def ip(text):
-    """The four bytes of an address."""
-    return socket.inet_aton(text)
 
 
 def enter(namespace):
@@ -36,14 +32,14 @@ def enter(namespace):
         os.close(fd)
 
 
-def wire(namespace, interface):
+def wire(namespace, interface, protocol):
     """A packet socket at an interface, and its hardware address."""
     enter(namespace)
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     s.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
     s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
-    # IPv4 alone: a socket for all protocols would get what it sends, too.
-    s.bind((interface, ETH_P_IP))
+    # One protocol: a socket for all of them would get what it sends, too.
+    s.bind((interface, protocol))
     s.setblocking(False)
     return s, s.getsockname()[4]
 
@@ -57,8 +53,9 @@ class Gateway:
     def __init__(self, ends, gateway_macs, mark_hosts, mtu):
         # One processor: what is sent one after the other is handled so.
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        self.sockets, macs = zip(*(wire(*end) for end in ends))
-        ethernet = struct.pack(">H", ETH_P_IP)
+        protocol = internet.ethertype(mark_hosts[INSIDE])
+        self.sockets, macs = zip(*(wire(*end, protocol) for end in ends))
+        ethernet = struct.pack(">H", protocol)
         self.ethernet = [to + own + ethernet for to, own in zip(gateway_macs, macs)]
         self.mtu = mtu
         self.marks = 0
@@ -81,13 +78,14 @@ class Gateway:
             if packet is not None:
                 self.came[side].append(packet)
                 continue
-            header = data[VNET.size + packets.ETHERNET:]
-            if len(header) >= 32 and header[9] == 17:
-                sport, dport = struct.unpack_from(">HH", header, 20)
+            datagram = internet.parse(data[VNET.size:], UDP)
+            if datagram is not None:
+                src, _, _, _, udp = datagram
+                sport, dport = struct.unpack_from(">HH", udp)
                 if self.MARK in (sport, dport):
-                    mark = struct.unpack_from(">I", header, 28)[0]
+                    mark = struct.unpack_from(">I", udp, 8)[0]
                     if side == OUTSIDE:
-                        self.return_port = (header[12:16], sport)
+                        self.return_port = (src, sport)
 
     def mark(self, side):
         """Sends a mark in at a side and waits until it comes out at the other."""
@@ -99,9 +97,9 @@ class Gateway:
             src, sport = self.mark_hosts[OUTSIDE], self.MARK
             dst, dport = self.return_port
         udp = struct.pack(">HHHHI", sport, dport, 12, 0, self.marks)
-        header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 32, 0, 0x4000, 64, 17, 0, src, dst)
-        check = struct.pack(">H", ~packets.ones_sum(header) & 0xFFFF)
-        header = header[:10] + check + header[12:]
+        check = ~ones_sum(internet.pseudo(src, dst, UDP, len(udp)) + udp) & 0xFFFF or 0xFFFF
+        udp = udp[:6] + struct.pack(">H", check) + udp[8:]
+        header = internet.header(src, dst, UDP, len(udp), 0)
         self.sockets[side].send(bytes(VNET.size) + self.ethernet[side] + header + udp)
         other = 1 - side
         for _ in range(200):

@@ -1,5 +1,8 @@
 """What the two programs say to each other."""
 
+import ipaddress
+
+from internet import is_v6
 from reference import Rule, commas
 
 # What the helper opens for nobody's client, as it is delivered.
@@ -29,15 +32,29 @@ def with_telnet(rng, text):
     return text[:at] + sequence + text[at:]
 
 
+def eprt(rng, address, number):
+    """EPRT, with the address in one of its spellings (RFC 4291, 2.2)."""
+    host, delimiters = address, "||!-"
+    if is_v6(address):
+        family, whole = 2, ipaddress.ip_address(address)
+        if rng.random() < 0.4:
+            groups = whole.exploded.split(":")
+            host = rng.choice((whole.exploded, whole.exploded.upper(), address.upper(),
+                               ":".join(f"{int(g, 16):x}" for g in groups)))
+    else:
+        family, delimiters = 1, delimiters + ":"
+        if rng.random() < 0.2:
+            host = ".".join(f"{int(n):03}" for n in address.split("."))
+    d = rng.choice(delimiters)
+    verb = rng.choice(("EPRT ", "EPRT ", "eprt  "))
+    return f"{verb}{d}{family}{d}{host}{d}{number}{d}".encode()
+
+
 def announcing(rng, address):
     """A command that announces."""
     number = port(rng)
-    if rng.random() < 0.3:
-        d = rng.choice(("|", "|", "!", ":", "-"))
-        host = address
-        if rng.random() < 0.2:
-            host = ".".join(f"{int(n):03}" for n in address.split("."))
-        line = f"EPRT {d}1{d}{host}{d}{number}{d}".encode()
+    if is_v6(address) or rng.random() < 0.3:
+        line = eprt(rng, address, number)
     else:
         verb = rng.choice((b"PORT ", b"PORT ", b"PORT  ", b"port \t", b"PoRt "))
         line = verb + six(rng, address, number)
@@ -47,10 +64,31 @@ def announcing(rng, address):
     return line + rng.choice((b"\r\n", b"\r\n", b"\n", b"\r\0\n"))
 
 
+def four(address):
+    """The address, or one of IPv4 that is nobody's."""
+    return "10.10.0.6" if is_v6(address) else address
+
+
+def six_harmless(address, number):
+    """Commands of an IPv6 connection that announce nothing."""
+    return (
+        f"PORT {four(address).replace('.', ',')},4,0".encode(),
+        f"EPRT |1|{four(address)}|{number}|".encode(),
+        f"EPRT |2|{address}%eth0|{number}|".encode(),
+        f"EPRT |2|{address}|{number}".encode(),
+        f"EPRT |2|{address}|21|".encode(),
+        f"EPRT |2|{address}|70000|".encode(),
+        f"EPRT |2|:{address}|{number}|".encode(),
+        f"EPRT |2|{address}:1:2:3:4:5:6|{number}|".encode(),
+        f"EPRT |2|::ffff:{four(address)}|{number}|".encode(),
+        f"EPRT |2||{number}|".encode(),
+    )
+
+
 def harmless(rng, address, long_ones):
     """A command that announces nothing, though some look like it."""
     number = port(rng)
-    host = commas(address)
+    host = commas(four(address))
     line = rng.choice((
         b"NOOP", b"NOOP", b"PWD", b"TYPE I", b"CWD /caf\xc3\xa9", b"CWD a\xff\xffb", b"",
         b"PORT " + host + b",4",
@@ -65,8 +103,9 @@ def harmless(rng, address, long_ones):
         b"NOOP\rPORT " + host + b",4,0",
         f"EPRT |1|192.0.2.1|{number}|".encode(),
         f"EPRT |2|2001:db8::1|{number}|".encode(),
-        f"EPRT |1|{address}|{number}".encode(),
+        f"EPRT |1|{four(address)}|{number}".encode(),
         b"EPRT |3|" + host + b"|4|",
+        *(six_harmless(address, number) if is_v6(address) else ()),
         b"STAT \xff\xf4\xff\xf2",
     ))
     if long_ones and rng.random() < 0.1:
@@ -81,7 +120,7 @@ def client_lines(rng, site, traits):
         draw = rng.random()
         if draw < 0.35:
             script.append(("announce", announcing(rng, site.client)))
-        elif draw < 0.55:
+        elif draw < (0.4 if is_v6(site.client) else 0.55):
             script.append(("passive", rng.choice((b"PASV\r\n", b"pasv\n", b"P" + NOP + b"ASV\r\n"))))
         elif draw < 0.6:
             script.append(("extended", b"EPSV\r\n"))
@@ -91,7 +130,9 @@ def client_lines(rng, site, traits):
     tail = rng.random()
     if tail < 0.3:
         # It ends in the middle of a line.
-        whole = b"PORT " + six(rng, site.client, port(rng))
+        whole = b"PORT " + six(rng, four(site.client), port(rng))
+        if is_v6(site.client):
+            whole = eprt(rng, site.client, port(rng))
         script.append(("tail", whole[:rng.randrange(1, len(whole) + 1)]))
     elif tail < 0.8:
         script.append(("other", b"QUIT\r\n"))
@@ -105,7 +146,7 @@ def reply(rng, kind, address):
     if kind in ("passive", "extended") and rng.random() < 0.1:
         return [rng.choice((b"425 no port\r\n", b"502 no such thing\r\n"))]
     if kind == "passive":
-        text = six(rng, address, port(rng))
+        text = six(rng, four(address), port(rng))
         return [rng.choice((
             b"227 Entering Passive Mode (" + text + b").\r\n",
             b"227 Entering Passive Mode (" + text + b")\n",
@@ -118,8 +159,15 @@ def reply(rng, kind, address):
             b"227 Entering Passive Mode (" + with_telnet(rng, text) + b").\r\n",
         ))]
     if kind == "extended":
-        return [b"229 Entering Extended Passive Mode (|||%d|)\r\n" % port(rng)]
-    text = six(rng, address, 20000)
+        d = rng.choice("||!-")
+        return [rng.choice((
+            b"229 Entering Extended Passive Mode (|||%d|)\r\n",
+            b"229 Entering Extended Passive Mode (|||%d|)\n",
+            b"229 |||%d|\r\n",
+            b"229 Mode 3, || or so: (|||%d|) 2||\r\n",
+            b"229 Ent" + NOP + b"ering (||" + NOP + b"|%d|).\r\n",
+        )).replace(b"|", d.encode()) % port(rng)]
+    text = six(rng, four(address), 20000)
     return rng.choice((
         [b"200 ok\r\n"], [b"200 ok\r\n"], [b"250 done\n"],
         [b"500 Illegal PORT command.\r\n"], [b"502 no such thing\r\n"],

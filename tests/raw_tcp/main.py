@@ -12,7 +12,7 @@ import traceback
 
 import exhaustive
 from gateway import Gateway
-from packets import Wrong
+from internet import Wrong
 from sessions import Session, Site
 
 
@@ -22,8 +22,8 @@ def arguments():
     p.add_argument("--outside", nargs=2, required=True, metavar=("NAMESPACE", "MAC"))
     p.add_argument("--interface", default="eth0")
     p.add_argument("--mtu", type=int, default=1500)
-    p.add_argument("--gateway", default="61.144.1.2", help="the gateway's outside address")
-    p.add_argument("--gateway-inside", default="10.10.0.254")
+    p.add_argument("--gateway", required=True, help="its outside address")
+    p.add_argument("--gateway-inside", required=True)
     p.add_argument("--clients", nargs="+", required=True, help="addresses inside")
     p.add_argument("--server-inside", required=True)
     p.add_argument("--far", nargs="+", required=True, help="addresses outside")

@@ -1,7 +1,9 @@
-"""IPv4 and TCP by hand: making packets, and judging what comes out of a gateway."""
+"""TCP by hand: making packets, and judging what comes out of a gateway."""
 
-import array
 import struct
+
+import internet
+from internet import ETHERNET, TCP, Wrong, ones_sum
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 
@@ -10,23 +12,8 @@ MOD = 1 << 32
 # struct virtio_net_hdr: flags, gso_type, hdr_len, gso_size, csum_start, csum_offset
 VNET = struct.Struct("<BBHHHH")
 VNET_NEEDS_CSUM = 1
-GSO_TCPV4 = 1
-ETHERNET = 14
-
-
-class Wrong(Exception):
-    """The gateway did something that it must not do."""
-
-
-def ones_sum(data):
-    """The ones' complement sum of 16-bit words (RFC 1071), not inverted."""
-    if len(data) & 1:
-        data += b"\0"
-    total = sum(array.array("H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    # array uses the machine's order; the sum doesn't mind but for a swap.
-    return struct.unpack(">H", struct.pack("=H", total))[0]
+# By the length of an address.
+GSO = {4: 1, 16: 4}
 
 
 def since(a, b):
@@ -36,7 +23,7 @@ def since(a, b):
 
 
 class Packet:
-    """A TCP packet."""
+    """A TCP packet. `ip_id` is its identification or, with IPv6, its flow label."""
 
     __slots__ = (
         "src", "dst", "sport", "dport", "seq", "ack", "flags", "window", "urgent",
@@ -84,20 +71,19 @@ class Packet:
             ">HHIIBBHHH", self.sport, self.dport, self.seq % MOD, self.ack % MOD,
             offset << 4, self.flags, self.window, 0, self.urgent,
         ) + options + self.payload
-        pseudo = self.src + self.dst + struct.pack(">HH", 6, len(tcp))
+        pseudo = internet.pseudo(self.src, self.dst, TCP, len(tcp))
+        ip = internet.header(self.src, self.dst, TCP, len(tcp), self.ip_id)
         merged = self.gso_size and len(self.payload) > self.gso_size
         if merged:
             # What is left to a device: the sum of the pseudo-header.
             check = ones_sum(pseudo)
-            vnet = VNET.pack(VNET_NEEDS_CSUM, GSO_TCPV4, ETHERNET + 20 + 4 * offset,
-                             self.gso_size, ETHERNET + 20, 16)
+            before = ETHERNET + len(ip)
+            vnet = VNET.pack(VNET_NEEDS_CSUM, GSO[len(self.src)], before + 4 * offset,
+                             self.gso_size, before, 16)
         else:
             check = ~ones_sum(pseudo + tcp) & 0xFFFF
             vnet = bytes(VNET.size)
         tcp = tcp[:16] + struct.pack(">H", check) + tcp[18:]
-        ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), self.ip_id, 0x4000, 64, 6, 0,
-                         self.src, self.dst)
-        ip = ip[:10] + struct.pack(">H", ~ones_sum(ip) & 0xFFFF) + ip[12:]
         return vnet + ethernet + ip + tcp
 
 
@@ -105,22 +91,16 @@ def parse(data, mtu):
     """The TCP packet in a received frame, or None for another one. What no
     gateway may send, whatever it is told, is Wrong."""
     flags, _, _, gso_size, _, _ = VNET.unpack_from(data)
-    ip = data[VNET.size + ETHERNET:]
-    if len(ip) < 40 or ip[0] != 0x45 or ip[9] != 6:
+    read = internet.parse(data[VNET.size:], TCP)
+    if read is None:
         return None
-    total = struct.unpack_from(">H", ip, 2)[0]
-    if len(ip) < total:
-        raise Wrong(f"the IP length is {total}, the packet has {len(ip)} bytes")
-    ip, padding = ip[:total], ip[total:]
-    if any(padding):
-        raise Wrong("padding that isn't zero")
-    if not gso_size and total > mtu:
-        raise Wrong(f"a packet of {total} bytes where {mtu} are allowed")
-    if ones_sum(ip[:20]) != 0xFFFF:
-        raise Wrong("a wrong IP checksum")
-    tcp = ip[20:]
+    src, dst, ip_id, size, tcp = read
+    if not gso_size and size + len(tcp) > mtu:
+        raise Wrong(f"a packet of {size + len(tcp)} bytes where {mtu} are allowed")
+    if len(tcp) < 20:
+        raise Wrong("less than a TCP header")
     offset = tcp[12] >> 4 << 2
-    pseudo = ip[12:20] + struct.pack(">HH", 6, len(tcp))
+    pseudo = internet.pseudo(src, dst, TCP, len(tcp))
     if flags & VNET_NEEDS_CSUM:
         if struct.unpack_from(">H", tcp, 16)[0] != ones_sum(pseudo):
             raise Wrong("the pseudo-header's sum is wrong")
@@ -128,9 +108,9 @@ def parse(data, mtu):
         raise Wrong("a wrong TCP checksum")
     sport, dport, seq, ack, _, flags, window, _, urgent = struct.unpack_from(">HHIIBBHHH", tcp)
     packet = Packet(
-        src=ip[12:16], dst=ip[16:20], sport=sport, dport=dport, seq=seq, ack=ack, flags=flags,
+        src=src, dst=dst, sport=sport, dport=dport, seq=seq, ack=ack, flags=flags,
         window=window, urgent=urgent, payload=bytes(tcp[offset:]),
-        ip_id=struct.unpack_from(">H", ip, 4)[0], gso_size=gso_size,
+        ip_id=ip_id, gso_size=gso_size,
     )
     read_options(packet, tcp[20:offset])
     return packet

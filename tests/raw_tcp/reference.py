@@ -1,9 +1,10 @@
 """What must become of a control stream, from its whole text, and what an
 acknowledgement then means. Nothing here knows how the gateway works."""
 
+import ipaddress
 import re
 
-from packets import Wrong
+from internet import Wrong
 
 OCTET = rb"\d{1,3}"
 SIX = re.compile(rb",".join([rb"(\d{1,3})"] * 6))
@@ -11,6 +12,7 @@ PORT = re.compile(rb"PORT[ \t]+(" + rb",".join([OCTET] * 6) + rb")(?=[ \t\r\n\0]
 EPRT = re.compile(
     rb"EPRT[ \t]+([!-/:-~])1\1((?:" + OCTET + rb"\.){3}" + OCTET + rb")\1(\d{1,5})\1", re.I
 )
+EPRT6 = re.compile(rb"EPRT[ \t]+([!-/;-~])2\1([\da-f:]+)\1(\d{1,5})\1", re.I)
 R227 = re.compile(rb"227[ \t](.*?)(?<![\d,])(" + rb",".join([OCTET] * 6) + rb")(?=[^\d,])", re.S)
 R229 = re.compile(rb"229[ \t].*?([!-/:-~])\1\1(\d{1,5})\1", re.S)
 
@@ -50,6 +52,14 @@ def commas(address):
     return address.replace(".", ",").encode()
 
 
+def spelled(text):
+    """The address that a text of IPv6 names, as RFC 5952 has it; None for no address."""
+    try:
+        return ipaddress.IPv6Address(text.decode()).compressed
+    except ValueError:
+        return None
+
+
 class Rule:
     """Whose announcements become what: the end's own address, and the one that
     the other end is told."""
@@ -58,6 +68,8 @@ class Rule:
         self.own, self.told = own, told
 
     def is_own(self, numbers):
+        if len(numbers) == 1:
+            return spelled(numbers[0]) == self.own
         return ".".join(str(int(n)) for n in numbers) == self.own
 
 
@@ -71,7 +83,7 @@ def announcement(line, rule, solicited):
             span, numbers = found.span(1), found.group(1).split(b",")
             form = "comma"
         else:
-            found = EPRT.match(text)
+            found = EPRT.match(text) or EPRT6.match(text)
             if not found:
                 return None
             span, numbers = (found.start(2), found.end(3)), found.group(2).split(b".")
@@ -85,7 +97,7 @@ def announcement(line, rule, solicited):
         if not found:
             return None
         span, numbers, form = found.span(2), found.group(2).split(b","), "comma"
-    values = [int(n) for n in numbers]
+    values = [int(n) for n in numbers] if len(numbers) > 1 else [0]
     if form == "comma":
         port = values[4] * 256 + values[5]
     else:

@@ -5,8 +5,8 @@ import random
 
 import lines
 from ends import End, Traits
-from gateway import INSIDE, OUTSIDE, ip
-from packets import ACK, FIN, MOD, PSH, RST, SYN, URG, Wrong, since
+from internet import Wrong, ip
+from packets import ACK, MOD, RST, SYN, URG, since
 from reference import Rule, compare, lines_of
 
 # With so many steps and no end, something was lost for ever.
@@ -99,7 +99,7 @@ class Session:
         if out.sport != (other.peer_port if who == 0 else site.port):
             raise Wrong("a packet with another source port")
         if out.ip_id != packet.ip_id and not packet.gso_size:
-            raise Wrong("an IP identification of another packet")
+            raise Wrong("an IP identification or a flow label of another packet")
         if (out.window, out.stamps) != (packet.window, packet.stamps):
             raise Wrong("the window or the time stamps were changed")
         kept = SYN | RST | ACK

@@ -288,5 +288,9 @@ mod tests {
         );
         let dropped = Begun::Done(Outcome::Drop(Counter::DroppedOutOfOrder));
         assert_eq!(begin_at(1500), (dropped, Seq(1400)), "once only");
+        assert!(
+            !session.line[SERVER].at_start(),
+            "what was unseen may have ended in mid-line"
+        );
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::stream::Edit;
+use crate::stream::{Edit, egress::sack_block};
 
 /// Where both streams begin: the examples cross the wrap.
 const BASE: u32 = u32::MAX - 20;
@@ -135,6 +135,11 @@ fn m3_sack_edges_never_claim_a_part_of_an_edit_or_of_the_hold() {
         (50, 50),
     ];
     each(&ends, |s| sack_edge_to_input(&half, Some(&edits), s, false));
+    // Of a part of an edit there is nothing to tell, not even an empty block.
+    for (start, end, told) in [(5, 21, None), (6, 21, None), (4, 22, Some((4, 19)))] {
+        let block = sack_block(&half, Some(&edits), at(start), at(end));
+        assert_eq!(block, told.map(|(s, e)| (at(s), at(e))), "{start}-{end}");
+    }
     // Beyond what was sent in order only where nothing is held.
     half.held_len = 0;
     half.in_nxt = at(50);

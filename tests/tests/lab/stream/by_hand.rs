@@ -2,10 +2,12 @@
 //! `tests/raw_tcp`, which shares nothing with the engine nor with its model.
 //!
 //! ```text
-//!  inside 10.10.0.x              gateway              outside 61.144.1.x
+//!  inside                        gateway              outside
+//!  10.10.0.x                                          61.144.1.x
+//!  fd00:10::x                                         2001:db8:1::x
 //!   clients                 masquerade ->             servers at port 21
 //!   a server      <- DNAT of ports 2121 and 2122      clients
-//!                    (2122: these hide, too, as 10.10.0.254)
+//!                    (2122: these hide, too, behind the inside address)
 //! ```
 //! Typical lines are cut at every offset, and their pieces repeated, lost, moved
 //! and turned round; then whole sessions are drawn by seed.
@@ -13,13 +15,29 @@
 use std::{env, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use ftp_nat_tests::lab::{Lab, firewall, host::Host, peers, topology::ETH};
+use ftp_nat_tests::lab::{
+    Lab, Lab6, firewall,
+    ftp_nat::Builder,
+    host::Host,
+    peers,
+    topology::ETH,
+    topology6::{Inside, Translation},
+};
 
-/// The hosts that are made by hand. No kernel has their addresses, or it would
-/// reset their connections. Lengths differ, so that texts grow and shrink.
-const CLIENTS: [&str; 4] = ["10.10.0.7", "10.10.0.77", "10.10.0.200", "10.10.0.8"];
-const SERVER: &str = "10.10.0.6";
-const FAR: [&str; 3] = ["61.144.1.9", "61.144.1.77", "61.144.1.177"];
+/// The ends of one family, and where they are.
+struct Ends<'a> {
+    inside: &'a Host,
+    outside: &'a Host,
+    gateway: &'a Host,
+    /// Hosts that are made by hand. No kernel has their addresses, or it would
+    /// reset their connections. Lengths differ, so that texts grow and shrink.
+    clients: &'a [&'a str],
+    server: &'a str,
+    far: &'a [&'a str],
+    /// The gateway's addresses outside and inside.
+    addresses: [&'a str; 2],
+}
+
 const PORTS: [u16; 3] = [21, 2121, 2122];
 
 /// Random sessions, where nothing else is asked for.
@@ -55,17 +73,17 @@ fn asked(variable: &str) -> Option<String> {
     env::var(variable).ok().filter(|value| !value.is_empty())
 }
 
-#[test]
-fn every_stream_and_every_acknowledgement_is_exact() -> Result<()> {
-    let lab = Lab::dnat()?;
-    let (inside, outside, gateway) = (&lab.server, &lab.client, &lab.gateway);
-    let server = SERVER.parse()?;
-    for port in &PORTS[1..] {
-        firewall::forward_port(gateway, *port, server, *port)?;
-    }
+/// Runs the ends, and asks that all they saw was right.
+fn exchange(ends: &Ends<'_>, mut builder: Builder) -> Result<()> {
+    let (inside, outside, gateway) = (ends.inside, ends.outside, ends.gateway);
+    let family = if ends.server.contains(':') {
+        "ip6"
+    } else {
+        "ip"
+    };
     gateway.nft(&format!(
         "
-table ip hide {{
+table {family} hide {{
     chain postrouting {{
         type nat hook postrouting priority srcnat;
         oifname lan tcp dport {} masquerade;
@@ -73,10 +91,19 @@ table ip hide {{
 }}",
         PORTS[2]
     ))?;
-    know(gateway, &CLIENTS, &hardware_address(inside, ETH)?, "lan")?;
-    know(gateway, &[SERVER], &hardware_address(inside, ETH)?, "lan")?;
-    know(gateway, &FAR, &hardware_address(outside, ETH)?, "wan")?;
-    let mut builder = lab.ftp_nat();
+    know(
+        gateway,
+        ends.clients,
+        &hardware_address(inside, ETH)?,
+        "lan",
+    )?;
+    know(
+        gateway,
+        &[ends.server],
+        &hardware_address(inside, ETH)?,
+        "lan",
+    )?;
+    know(gateway, ends.far, &hardware_address(outside, ETH)?, "wan")?;
     for port in PORTS {
         builder = builder.port(port);
     }
@@ -93,11 +120,11 @@ table ip hide {{
     command.arg(hardware_address(gateway, "lan")?);
     command.args(["--outside", &namespace(outside)]);
     command.arg(hardware_address(gateway, "wan")?);
-    command.arg("--clients").args(CLIENTS);
-    command
-        .args(["--server-inside", SERVER])
-        .arg("--far")
-        .args(FAR);
+    let [at_outside, at_inside] = ends.addresses;
+    command.args(["--gateway", at_outside, "--gateway-inside", at_inside]);
+    command.arg("--clients").args(ends.clients);
+    command.args(["--server-inside", ends.server]);
+    command.arg("--far").args(ends.far);
     let mut limit = Duration::from_secs(240);
     if let Some(seed) = asked("FTP_NAT_SEED") {
         command.args(["--seed", &seed]);
@@ -118,4 +145,47 @@ table ip hide {{
         "packets were lost to failing edits"
     );
     Ok(())
+}
+
+#[test]
+fn every_stream_and_every_acknowledgement_is_exact() -> Result<()> {
+    let lab = Lab::dnat()?;
+    let server = "10.10.0.6";
+    for port in &PORTS[1..] {
+        firewall::forward_port(&lab.gateway, *port, server.parse()?, *port)?;
+    }
+    let ends = Ends {
+        inside: &lab.server,
+        outside: &lab.client,
+        gateway: &lab.gateway,
+        clients: &["10.10.0.7", "10.10.0.77", "10.10.0.200", "10.10.0.8"],
+        server,
+        far: &["61.144.1.9", "61.144.1.77", "61.144.1.177"],
+        addresses: ["61.144.1.2", "10.10.0.254"],
+    };
+    exchange(&ends, lab.ftp_nat())
+}
+
+#[test]
+fn over_ipv6_they_are_exact_too() -> Result<()> {
+    let lab = Lab6::new(Inside::Server, Translation::Nat66)?;
+    let server = "fd00:10::6";
+    for port in &PORTS[1..] {
+        firewall::forward_port6(&lab.gateway, *port, server.parse()?)?;
+    }
+    let ends = Ends {
+        inside: &lab.server,
+        outside: &lab.client,
+        gateway: &lab.gateway,
+        clients: &[
+            "fd00:10::7",
+            "fd00:10::abc:77",
+            "fd00:10::1234:5678:9abc:def0",
+            "fd00:10::8:0:0:8",
+        ],
+        server,
+        far: &["2001:db8:1::9", "2001:db8:1::abcd:77", "2001:db8:1::177"],
+        addresses: ["2001:db8:1::2", "fd00:10::254"],
+    };
+    exchange(&ends, lab.ftp_nat())
 }
