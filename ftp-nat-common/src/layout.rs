@@ -62,7 +62,8 @@ pub mod map {
     /// is set while the control port is watched. Written by userspace only.
     pub const WATCHED_PORTS: &str = "WATCHED_PORTS";
     /// The same shape, for real server ports that differ from the watched port
-    /// a client dialled (DNAT with a port change). Written by the kernel only.
+    /// a client dialled (DNAT with a port change): written by the kernel; and for
+    /// ports that are no longer watched while sessions use them: by userspace.
     pub const LEARNED_PORTS: &str = "LEARNED_PORTS";
     /// The same shape: ports of the hosts that are never opened for clients, and
     /// with [`super::SETTING_DENY_SERVERS`] for servers neither. Written by

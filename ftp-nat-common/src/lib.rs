@@ -11,7 +11,7 @@
 //! | [`seq`] | TCP sequence numbers with their wrapping order |
 //! | [`csum`] | one's-complement sums and differences (RFC 1624) |
 //! | [`tcp`] | the TCP options the helper has to know: MSS and SACK |
-//! | [`line`] | the FTP line parser: what is an announcement, byte by byte |
+//! | [`line`](mod@line) | the FTP line parser: what is an announcement, byte by byte |
 //! | [`stream`] | the control-stream engine: edits, replays, sequence mapping |
 //! | [`session`] | a control connection: two halves and what they share |
 //! | [`source`] | what one host has in the tables |

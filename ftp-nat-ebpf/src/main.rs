@@ -1,14 +1,17 @@
 //! The kernel side of ftp-nat: one TC program at ingress and one at egress of
-//! every gateway interface, and those that these call. All logic that can be tested on the host is in
-//! `ftp-nat-common`; what is here reaches into packets and maps.
+//! every gateway interface, and those that these call. All logic that can be
+//! tested on the host is in `ftp-nat-common`; what is here reaches into packets
+//! and maps.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`stage`] | the programs, and how they hand a packet on |
 //! | [`packet`] | parsing headers, reading and writing packet bytes |
+//! | [`options`] | TCP options: finding one, lowering the MSS |
 //! | [`sums`] | checksums |
 //! | [`maps`] | the maps |
 //! | [`memory`] | copying and clearing memory |
+//! | [`sync`] | atomic operations, and the lock of a session |
 //! | [`learn`] | learning a connection's translation from both hooks |
 //! | [`control`] | segments of control connections: edits, sequence numbers, acks |
 //! | [`reclaim`] | making room in full tables |

@@ -7,6 +7,7 @@
 //! | [`maps`] | the maps as typed tables behind one trait, so that all logic runs without root |
 //! | [`metrics`] | the same numbers for Prometheus |
 //! | [`ports`] | the watched control ports |
+//! | [`advertise`] | addresses that are announced as others |
 //! | [`conflicts`] | what on this machine gets into the way |
 //! | [`config`] | the configuration file |
 //! | [`doctor`] | what keeps FTP from working here, and what mends it |

@@ -3,6 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`input`] | the fuzzer's bytes |
 //! | [`line`] | the line parser alone, against the reference |
 //! | [`stream`] | the packet path: any segment, acknowledgement, order |
 //! | [`model`] | whole connections between honest hosts, on any schedule |

@@ -1,8 +1,8 @@
 //! The FTP line parser: a state machine fed one byte at a time, which says of
 //! each byte whether it belongs to the text of an announced address.
 //!
-//! The grammar of the two directions is in [`client`] and [`server`], numbers
-//! and addresses in [`address`], Telnet sequences in [`telnet`], TLS in [`tls`], the new text
+//! The grammar of the two directions is in `client` and `server`, numbers
+//! and addresses in [`address`], Telnet sequences in `telnet`, TLS in `tls`, the new text
 //! in [`text`], verbs in [`verbs`], and which reply belongs to which request in [`requests`].
 
 pub mod address;

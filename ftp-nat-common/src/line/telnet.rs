@@ -1,5 +1,5 @@
 //! Telnet sequences in a control connection (RFC 854; RFC 959 section 4.1.3
-//! and RFC 1123 section 4.1.2.10 allow them anywhere).
+//! and RFC 1123 section 4.1.2.12 allow them anywhere).
 //!
 //! They are stepped over as a server steps over them, so that they can neither
 //! hide a command nor fake one.

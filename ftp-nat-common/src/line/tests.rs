@@ -122,6 +122,7 @@ fn what_is_no_eprt_command() {
         "EPRT |2|1:2:3:4:5:6:7:|7684|\r\n",
         "EPRT |2|12345::|7684|\r\n",
         "EPRT |2|fe80::1%eth0|7684|\r\n",
+        "EPRT |2|::ffff:10.10.0.1|7684|\r\n",
     ] {
         assert_eq!(one(CLIENT, line), None, "{line:?}");
     }

@@ -8,7 +8,7 @@ pub enum Request {
     None = 0,
     /// A command that changes nothing here.
     Other = 1,
-    /// PORT, EPRT, LPRT: its refusal withdraws the expectation.
+    /// PORT, EPRT: its refusal withdraws the expectation.
     Active = 2,
     /// PASV, EPSV, LPSV, and drftpd's CPSV and SPSV: a 227, 228 or 229 may follow.
     Passive = 3,
@@ -37,7 +37,7 @@ pub enum Request {
 pub(super) const KIND: u16 = 15;
 
 impl Request {
-    /// The request whose number is in the bits of [`KIND`].
+    /// The request whose number is in the bits of `KIND`.
     #[inline(always)]
     pub const fn from_bits(bits: u16) -> Self {
         match bits & KIND {
@@ -135,7 +135,14 @@ mod tests {
     fn verbs_are_told_apart() {
         assert_eq!(classify(word(b"EPSV"), word(b"ALL")), Request::EpsvAll);
         assert_eq!(classify(word(b"EPSV"), word(b"2")), Request::Passive);
-        assert_eq!(classify(word(b"RETR"), 0), Request::Transfer);
+        for verb in [b"PASV", b"LPSV", b"CPSV", b"SPSV"] {
+            assert_eq!(classify(word(verb), 0), Request::Passive);
+        }
+        for verb in [
+            b"RETR", b"STOR", b"STOU", b"APPE", b"LIST", b"NLST", b"MLSD",
+        ] {
+            assert_eq!(classify(word(verb), 0), Request::Transfer);
+        }
         assert_eq!(classify(word(b"NOOP"), 0), Request::Other);
         assert!(is_http_method(word(b"DELE"), 6) && !is_http_method(word(b"DELE"), 4));
     }

@@ -162,6 +162,10 @@ mod tests {
 
     #[test]
     fn idle_limits_follow_the_connection() {
+        // RFC 5382 REQ-5, and RFC 7857 section 2.2.
+        const { assert!(FLOW_ESTABLISHED_IDLE_NS >= (2 * 60 + 4) * 60 * SECOND) };
+        const { assert!(FLOW_TRANSITORY_NS >= 4 * 60 * SECOND) };
+        const { assert!(FLOW_RESET_NS >= 4 * 60 * SECOND) };
         let mut f = Flow::default();
         assert_eq!(f.idle_limit_ns(), FLOW_TRANSITORY_NS);
         f.flags |= FLOW_ESTABLISHED;

@@ -6,7 +6,7 @@ use super::SECOND;
 ///
 /// It is written without a lock while other CPUs read it, and nothing orders their
 /// reads: one may see parts of two ways. So the time is stored together with a
-/// digest of all else ([`Self::digest`]). Parts of different ways give a time that
+/// digest of all else (`digest`). Parts of different ways give a time that
 /// is none, and the way isn't believed.
 #[repr(C)]
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]

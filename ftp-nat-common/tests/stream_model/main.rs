@@ -12,6 +12,7 @@
 //! | `gateway` | the engine, and the invariants |
 //! | `near`, `far`, `path` | the sender, the receiver, the links |
 //! | `streams` | what is sent |
+//! | `rng` | random numbers that come again |
 //! | `random` | thousands of cases by seed |
 //! | `splits` | every split of typical streams |
 //! | `special` | single situations |

@@ -14,6 +14,7 @@
 //! | [`net`], [`host`], [`link`] | namespaces, what is done in them, what joins them |
 //! | [`firewall`] | nftables rules: NAT, forward chains, loss, the kernel's own helper |
 //! | [`process`], [`wait`], [`cleanup`] | programs, conditions with deadlines, leaving nothing behind |
+//! | [`interrupt`] | ending a process at one system call of many |
 //! | [`pty`] | programs on a terminal of their own |
 //! | [`capture`] | packets as they were on a link, and checks on them |
 //! | [`impair`] | links that lose, repeat and reorder |
@@ -23,7 +24,7 @@
 //! | [`hooks`] | what is on an interface's hooks |
 //! | [`bpf`] | bpf(2): small programs, and packets at line rate |
 //! | [`certificate`] | certificates for servers that speak TLS |
-//! | [`ftp_nat`] | the helper under test |
+//! | [`ftp_nat`], [`peers`] | the helper under test; where it and the FTP programs are |
 //! | [`payload`] | reproducible file contents and their hashes |
 
 pub mod bpf;

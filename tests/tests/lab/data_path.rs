@@ -85,9 +85,9 @@ fn each_end_sees_the_peer_it_expects() -> Result<()> {
     Ok(())
 }
 
-/// Data both ways at once over one connection, and an orderly end.
+/// One direction is closed before the other one has begun.
 #[test]
-fn an_idle_data_connection_and_a_half_closed_one() -> Result<()> {
+fn a_data_connection_that_one_end_has_closed() -> Result<()> {
     let mut session = Session::behind_masquerade()?;
     let file = session.server.publish_random("file.bin", 23, 1_000_000)?;
     let listener = session.control.listen(0)?;

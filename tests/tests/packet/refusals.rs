@@ -183,6 +183,12 @@ fn replies_of_a_server_that_open_nothing() {
             &[],
         ),
         (
+            "228",
+            Some("LPSV\r\n"),
+            "228 Long (4,4,10,10,0,5,2,30,4)\r\n",
+            &[C::PassedLongForm],
+        ),
+        (
             "no address",
             Some("PASV\r\n"),
             "227 Passive\r\n",

@@ -11,7 +11,8 @@ use crate::{
     bench::{At, Bench, expected_at},
     connection::Connection,
     hosts::{
-        CLIENT, Family, GATEWAY, GATEWAY_LONGEST, GATEWAY_SAME, GATEWAY_SHORTER, Host, INNER_SERVER,
+        CLIENT, Family, GATEWAY, GATEWAY_LONGEST, GATEWAY_SAME, GATEWAY_SHORTER, Host,
+        INNER_SERVER, NEIGHBOUR,
     },
     packet::Packet,
     table::{play, row},
@@ -285,4 +286,33 @@ fn the_urgent_pointer_moves_with_its_byte() {
                 .counts(&counts)],
         );
     }
+}
+
+/// Where one port is left, the second of two hosts that announce gets none, until
+/// the first one's is withdrawn (RFC 5382 REQ-7).
+#[test]
+fn one_port_is_not_given_to_two() {
+    let mut bench = Bench::new();
+    let mut first = Connection::masqueraded(Family::V4, GATEWAY);
+    let mut second = first.clone().numbered(1 << 16, 7);
+    second.client.0 = NEIGHBOUR.v4.into();
+    second.client_seen.1 += 1;
+    for c in [&mut first, &mut second] {
+        c.establish(&mut bench);
+    }
+    bench.only_port(PORT);
+    first.client_says(&mut bench, "PORT 10,10,0,1,30,4\r\n");
+    let line = format!("{}\r\n", text(Kind::Port, Family::V4, NEIGHBOUR).trim_end());
+    let sent = second.client_packet().payload(line.clone());
+    let at = second.client_hooks().0;
+    play(
+        &mut bench,
+        [row("taken", at, sent).counts(&[C::RefusedNoPort])],
+    );
+    second.client_next = second.client_next.wrapping_add(line.len() as u32);
+    let near = |bench: &Bench| bench.expectations()[0].1.near.to_ip();
+    assert_eq!(near(&bench), CLIENT.ip(Family::V4));
+    first.client_says(&mut bench, "QUIT\r\n");
+    second.client_says(&mut bench, line);
+    assert_eq!(near(&bench), NEIGHBOUR.ip(Family::V4));
 }

@@ -102,7 +102,7 @@ impl Scope {
     }
 }
 
-/// The bpf-linker that [`Scope::Object`] has ensured.
+/// The bpf-linker that [`Scope::ObjectTools`] has ensured.
 pub fn bpf_linker() -> Result<PathBuf> {
     linker::find().with_context(|| {
         format!(

@@ -17,7 +17,7 @@ use crate::{
 /// A part, in the order of a whole run: what fails fast comes first.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Part {
-    /// Formatting and clippy, warnings denied
+    /// Formatting, clippy and rustdoc, warnings denied
     Lint,
     /// Unit and property tests on the host; no privilege needed
     Unit,
@@ -75,7 +75,7 @@ impl Part {
     /// For the headline.
     pub fn purpose(self) -> &'static str {
         match self {
-            Self::Lint => "formatting and clippy",
+            Self::Lint => "formatting, clippy and rustdoc",
             Self::Unit => "unit and property tests on the host",
             Self::Fuzz => "a short run of every fuzz target",
             Self::Object => "the committed object against its source",
@@ -137,6 +137,14 @@ fn lint() -> Result<Tally> {
             "--",
             "--deny=warnings",
         ]))
+    }));
+    // A link of a comment that leads nowhere, above all.
+    tally.add(&check("doc", || {
+        process::run(
+            cargo(&["doc", "--workspace", "--no-deps", "--locked"])
+                .arg("--document-private-items")
+                .env("RUSTDOCFLAGS", "--deny=warnings"),
+        )
     }));
     Ok(tally)
 }

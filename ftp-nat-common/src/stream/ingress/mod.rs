@@ -1,6 +1,6 @@
 //! A segment from near: what is sent on in its place.
 //!
-//! [`begin`] looks at the header, [`step`] takes one byte or emits some, and
+//! [`begin`] looks at the header, [`step()`] takes one byte or emits some, and
 //! [`finish`] tells what the segment has become. The steps are small so that
 //! the kernel's verifier can look at each of them alone.
 //!
@@ -77,13 +77,13 @@ pub enum Outcome {
 /// What [`begin`] decided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Begun {
-    /// The payload has to be looked at with [`step`].
+    /// The payload has to be looked at with [`step()`].
     Parse,
     /// Decided already.
     Done(Outcome),
 }
 
-/// What [`step`] wants next.
+/// What [`step()`] wants next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Progress {
     /// To be called again.

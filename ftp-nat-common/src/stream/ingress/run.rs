@@ -23,7 +23,7 @@ pub struct Run {
     pub out_seq: Seq,
     /// The next edit to be replayed, counted from the oldest.
     pub(super) walk: u32,
-    /// Ring index of the edit being emitted; [`PLAIN`]: the held bytes.
+    /// Ring index of the edit being emitted; `PLAIN`: the held bytes.
     pub(super) emit_slot: u32,
     /// Next byte of the text being emitted.
     pub(super) emit_pos: u32,
@@ -63,7 +63,7 @@ pub const RUN_WOULD_HOLD: u32 = 8;
 pub const RUN_NO_EDITS: u32 = 16;
 
 impl Run {
-    /// A run to be set up by [`begin`].
+    /// A run to be set up by [`begin`](super::begin).
     pub const fn new() -> Self {
         Self {
             seq: Seq(0),

@@ -28,7 +28,7 @@ pub fn may_skim(run: &Run, session: &Session, role: usize) -> bool {
         && run.has_room(SKIM)
 }
 
-/// Takes bytes as [`step`](super::step) would take each of them, up to one that
+/// Takes bytes as [`step`](super::step()) would take each of them, up to one that
 /// may mean something, or to where there are no more in `input` or the segment.
 /// Gives how many.
 #[inline(always)]

@@ -15,8 +15,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`fate`] | what becomes of a frame, and when a held one is let go |
-//! | [`pump`] | the sockets and the loop |
+//! | `fate` | what becomes of a frame, and when a held one is let go |
+//! | `pump` | the sockets and the loop |
 
 mod fate;
 mod pump;

@@ -15,6 +15,8 @@
 //! | [`tls`] | the dialogue goes into TLS and out of it |
 //! | [`restarted`] | the dialogue begins again (REIN) |
 //! | [`epsv_all`] | the client restricts itself to EPSV |
+//! | [`wire`] | what it does between ends that do what they are told |
+//! | [`reference`] | what must become of a stream |
 
 mod both_ways;
 mod bursts;
