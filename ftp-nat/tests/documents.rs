@@ -1,4 +1,4 @@
-//! The configurations that the documents show are good ones.
+//! The configurations and the commands that the documents show are good ones.
 
 use std::{
     fs, io,
@@ -46,4 +46,35 @@ fn every_configuration_is_good() {
         }
     }
     assert!(checked >= 4, "only {checked}");
+}
+
+/// The commands in a page's blocks, without what is said of them.
+fn commands(text: &str) -> Vec<&str> {
+    let blocks = text.split("```").skip(1).step_by(2);
+    let lines = blocks.filter(|block| block.starts_with("sh"));
+    let lines = lines.flat_map(|block| block.lines().skip(1));
+    lines
+        .map(|line| line.split(" #").next().unwrap_or(line).trim())
+        .map(|line| line.strip_prefix("sudo ").unwrap_or(line))
+        .filter(|line| line.starts_with("ftp-nat ") && !line.contains(['|', '\\']))
+        .collect()
+}
+
+#[test]
+fn every_command_is_understood() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut pages = documents(&root.join("docs")).unwrap();
+    pages.push(root.join("README.md"));
+    let mut understood = 0;
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for command in commands(&text) {
+            let words = command.split_whitespace();
+            if let Err(e) = ftp_nat::cli::command().try_get_matches_from(words) {
+                assert!(!e.use_stderr(), "{}: `{command}`: {e}", page.display());
+            }
+            understood += 1;
+        }
+    }
+    assert!(understood > 20, "only {understood} commands");
 }
