@@ -1,5 +1,5 @@
-//! The user side of ftp-nat: loads and attaches the two TC programs, keeps
-//! their maps tidy, and shows what they do.
+//! The user side of ftp-nat: loads the TC programs and attaches a pair of them
+//! to each interface, keeps their maps tidy, and shows what they do.
 //!
 //! | module | holds |
 //! |---|---|

@@ -27,8 +27,8 @@ use crate::loader::{DEFAULT_PIN_PATH, Pins};
 /// Lets FTP through a NAT gateway.
 ///
 /// FTP tells its peer addresses inside the control connection, which NAT does
-/// not translate. ftp-nat does, in the kernel, by two eBPF programs on the
-/// gateway's interfaces: it rewrites PORT, EPRT, 227 and 229, keeps the control
+/// not translate. ftp-nat does, in the kernel, by a pair of eBPF programs on each
+/// of the gateway's interfaces: it rewrites PORT, EPRT, 227 and 229, keeps the control
 /// connection's sequence numbers right, and lets exactly the announced data
 /// connections through. It learns how the gateway translates by watching; there
 /// are no addresses to configure.

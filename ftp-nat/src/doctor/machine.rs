@@ -46,10 +46,11 @@ fn jit() -> Check {
 fn judge_jit(value: Option<&str>) -> Check {
     const WHAT: &str = "jit";
     match value.map(str::trim) {
-        Some("0") => Check::warning(
+        // `check_map_func_compatibility` of kernel/bpf/verifier.c.
+        Some("0") => Check::error(
             WHAT,
-            "the kernel interprets eBPF programs instead of compiling them: each packet costs several \
-             times as much",
+            "the kernel interprets eBPF programs instead of compiling them, and so refuses those that \
+             call each other: `ftp-nat run` can't load its own",
             "sysctl -w net.core.bpf_jit_enable=1",
         ),
         Some(_) => Check::ok(WHAT, "eBPF programs are compiled"),
@@ -92,7 +93,7 @@ mod tests {
 
     #[test]
     fn an_interpreter_is_warned_of() {
-        assert_eq!(judge_jit(Some("0\n")).state, State::Warning);
+        assert_eq!(judge_jit(Some("0\n")).state, State::Error);
         assert_eq!(judge_jit(Some("1\n")).state, State::Ok);
         assert_eq!(judge_jit(None).state, State::Ok);
     }

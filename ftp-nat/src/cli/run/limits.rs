@@ -58,7 +58,8 @@ pub(super) struct Options {
     ///
     /// Where the table is full, the first packet of a new one goes to the
     /// gateway's own stack, counted as flows_table_full. An ended connection
-    /// keeps its place for about four minutes. See --max-sessions.
+    /// keeps its place for about four minutes, or for ten seconds where the
+    /// table is full. See --max-sessions.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST))]
     max_transfers: Option<u32>,
     /// Control connections that one client address may have at a time.
