@@ -133,17 +133,40 @@ mod tests {
 
     #[test]
     fn verbs_are_told_apart() {
+        let kinds: [(Request, &[&[u8]]); 9] = [
+            (Request::Active, &[b"PORT", b"EPRT"]),
+            (Request::LongPort, &[b"LPRT"]),
+            (
+                Request::Passive,
+                &[b"PASV", b"EPSV", b"LPSV", b"CPSV", b"SPSV"],
+            ),
+            (Request::Auth, &[b"AUTH"]),
+            (Request::ClearChannel, &[b"CCC"]),
+            (Request::Reinitialize, &[b"REIN"]),
+            (Request::Quit, &[b"QUIT"]),
+            (
+                Request::Transfer,
+                &[
+                    b"RETR", b"STOR", b"STOU", b"APPE", b"LIST", b"NLST", b"MLSD",
+                ],
+            ),
+            // They open nothing and begin nothing (PROT and PBSZ: RFC 4217).
+            (
+                Request::Other,
+                &[
+                    b"NOOP", b"PROT", b"PBSZ", b"SITE", b"HOST", b"MLST", b"SSCN", b"PRET", b"MODE",
+                ],
+            ),
+        ];
+        for (kind, verbs) in kinds {
+            for verb in verbs {
+                assert_eq!(classify(word(verb), 0), kind, "{verb:?}");
+            }
+        }
+        assert_eq!(classify(word(b"ABOR"), 0), Request::Abort);
         assert_eq!(classify(word(b"EPSV"), word(b"ALL")), Request::EpsvAll);
         assert_eq!(classify(word(b"EPSV"), word(b"2")), Request::Passive);
-        for verb in [b"PASV", b"LPSV", b"CPSV", b"SPSV"] {
-            assert_eq!(classify(word(verb), 0), Request::Passive);
-        }
-        for verb in [
-            b"RETR", b"STOR", b"STOU", b"APPE", b"LIST", b"NLST", b"MLSD",
-        ] {
-            assert_eq!(classify(word(verb), 0), Request::Transfer);
-        }
-        assert_eq!(classify(word(b"NOOP"), 0), Request::Other);
+        assert_eq!(classify(word(b"PASV"), word(b"ALL")), Request::Passive);
         assert!(is_http_method(word(b"DELE"), 6) && !is_http_method(word(b"DELE"), 4));
     }
 }

@@ -2,7 +2,8 @@
 
 Each step is one argument: `CODE COMMAND` sends the command (none if it is empty)
 and wants a reply with that code. `wrap` and `unwrap` begin and end TLS, `listen
-PORT` listens, `receive FILE` accepts there and writes what comes into a file.
+PORT` listens, `receive FILE` accepts there and writes what comes into a file;
+`decrypt FILE` does so in TLS, of which it is the client (RFC 4217, section 7).
 `open PORT` and `shut PORT` want a port of the server's address to be one or the
 other.
 """
@@ -12,6 +13,13 @@ import ssl
 import sys
 
 PATIENCE = 15
+
+
+def in_tls(connection):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(connection)
 
 
 class Dialogue:
@@ -50,10 +58,7 @@ class Dialogue:
     def step(self, step):
         verb, _, rest = step.partition(" ")
         if verb == "wrap":
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            self.control = context.wrap_socket(self.control)
+            self.control = in_tls(self.control)
         elif verb == "unwrap":
             self.control = self.control.unwrap()
             self.control.settimeout(PATIENCE)
@@ -61,9 +66,11 @@ class Dialogue:
             here = self.control.getsockname()[0]
             self.listener = socket.create_server((here, int(rest)))
             self.listener.settimeout(PATIENCE)
-        elif verb == "receive":
+        elif verb in ("receive", "decrypt"):
             data, _ = self.listener.accept()
             data.settimeout(PATIENCE)
+            if verb == "decrypt":
+                data = in_tls(data)
             with data, open(rest, "wb") as file:
                 while part := data.recv(65536):
                     file.write(part)

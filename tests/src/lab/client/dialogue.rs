@@ -12,7 +12,7 @@ impl Host {
     /// Runs a dialogue with the server at `at`, step by step: `220 ` waits for
     /// the greeting, `200 NOOP` says NOOP and wants a 200. `wrap` and `unwrap`
     /// begin and end TLS, `listen PORT` listens, `receive FILE` takes what comes
-    /// there, `open PORT` and `shut PORT` want a port of the server's to be so.
+    /// there, `decrypt FILE` does so in TLS, `open PORT` and `shut PORT` want a port of the server's to be so.
     pub fn dialogue(&self, at: SocketAddr, steps: &[&str]) -> Result<Finished> {
         let script = self.dir().join("dialogue.py");
         fs::write(&script, SCRIPT)?;

@@ -91,6 +91,69 @@ fn behind_ccc_plain_text_is_read_again() -> Result<()> {
     Ok(())
 }
 
+/// `PROT P` and then `CCC` (RFC 4217 sections 7 and 12.3): only what is announced can
+/// be read again, and its data is TLS.
+#[test]
+fn data_stays_in_tls_where_the_control_connection_has_left_it() -> Result<()> {
+    let lab = Lab::masquerade()?;
+    let certificate = lab.server.certificate()?;
+    let server = lab.server.pure_ftpd().with("--tls=1");
+    let server = server
+        .with(&format!("--certfile={}", certificate.display()))
+        .start()?;
+    let file = server.publish_random("file.bin", 61, 100_000)?;
+    let ftp_nat = lab.ftp_nat().start()?;
+    let captures = lab.captures()?;
+    let target = lab.reach(&server);
+    let got = lab.client.dir().join("got");
+    let (user, password) = (
+        format!("331 USER {}", target.user),
+        format!("230 PASS {}", target.password),
+    );
+    let decrypt = format!("decrypt {}", got.display());
+    lab.client.dialogue(
+        target.at,
+        &[
+            "220 ",
+            "234 AUTH TLS",
+            "wrap",
+            &user,
+            &password,
+            "200 PBSZ 0",
+            "200 PROT P",
+            "200 TYPE I",
+            "200 CCC",
+            "unwrap",
+            "listen 1024",
+            "200 PORT 10,10,0,1,4,0",
+            "150 RETR file.bin",
+            &decrypt,
+            "226 ",
+            "221 QUIT",
+        ],
+    )?;
+    file.verify(&std::fs::read(&got)?)?;
+    until_over(&lab)?;
+    let sides = Sides::stop(captures)?;
+    let counts = verify_sides(&sides, 21, [RULE, NO_RULE])?;
+    let once = Count {
+        rewritten: 1,
+        left: 0,
+    };
+    ensure!(counts[0] == once, "{counts:?}");
+    // A record of a handshake is what the client began its data connection with.
+    let hello = sides
+        .client
+        .tcp()
+        .any(|(_, tcp)| tcp.src.port() == 1024 && tcp.payload.starts_with(&[22, 3]));
+    ensure!(hello, "the data wasn't encrypted");
+    for (name, wanted) in [("sessions_encrypted", 1), ("expectations_used", 1)] {
+        let count = ftp_nat.counter(name)?;
+        ensure!(count == wanted, "{name} is {count} and not {wanted}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_refused_auth_changes_nothing() -> Result<()> {
     let lab = Lab::masquerade()?;
