@@ -7,6 +7,7 @@ use aya_ebpf::{
 };
 use ftp_nat_common::{
     counter::Counter,
+    event::notes::Note,
     line::text::TEXT_MAX,
     seq::Seq,
     session::{SESSION_FIN, SESSION_FIN_SERVER, SESSION_RST, Session},
@@ -77,10 +78,30 @@ pub fn renumber_fragment(packet: Packet, session: *mut Session, role: usize) -> 
     let s = unsafe { &mut *session };
     let role = role & 1;
     s.last_ns = learn::now();
-    match fragment(&mut s.half[role], &mut s.line[role], Seq(packet.seq)) {
-        Some(seq) => edit::renumber(packet, seq.0),
+    let half = &mut s.half[role];
+    let next = half.in_nxt;
+    let len = packet.payload_len();
+    match fragment(half, &mut s.line[role], Seq(packet.seq), len) {
+        Some(seq) => {
+            if half.in_nxt != next {
+                tell_unread(session, role as u32);
+            }
+            edit::renumber(packet, seq.0)
+        }
         None => drop_for(Counter::DroppedFragment),
     }
+}
+
+/// Tells that some text of the end `role` came in fragments.
+#[inline(never)]
+fn tell_unread(session: *mut Session, role: u32) {
+    let Some(scratch) = scratch() else { return };
+    // SAFETY: this CPU's own memory, and a live map value, locked by the caller.
+    let (glue, s) = unsafe { (&mut (*scratch).glue, &*session) };
+    glue.reset(s);
+    glue.notes
+        .add(Note::unread(role as usize & 1, Counter::Fragments));
+    event::ftp_nat_tell(session);
 }
 
 /// Tells the engine of the segment. `false`: the plan is made already.
@@ -112,6 +133,7 @@ fn prepare(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u
     }
     outstanding::take(scratch, s, role);
     if !parse::start(scratch, session) {
+        note_end(s, role);
         withdraw_at_end(scratch, s);
         event::ftp_nat_tell(session);
         return false;
@@ -142,8 +164,8 @@ fn conclude(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: 
     }
     encrypted::enter(s);
     outstanding::put_back(scratch, s);
+    note_end(s, role);
     if s.half[role].flags & HALF_FIN != 0 {
-        s.flags |= SESSION_FIN << role;
         withdraw_at_end(scratch, s);
     }
     report(packet, scratch, s);
@@ -184,6 +206,14 @@ fn place_urgent(packet: Packet, scratch: *mut Scratch, s: &Session) {
     } else {
         0
     };
+}
+
+/// Whether near's stream has ended is for the engine to say.
+#[inline(always)]
+fn note_end(s: &mut Session, role: usize) {
+    if s.half[role & 1].flags & HALF_FIN != 0 {
+        s.flags |= SESSION_FIN << (role & 1);
+    }
 }
 
 /// RST; a FIN is the engine's.

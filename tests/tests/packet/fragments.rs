@@ -106,3 +106,26 @@ fn one_whose_bytes_have_two_shifts_does_not_pass() {
     assert_eq!(bench.run(c.server_hooks().1, &ack).verdict, PASS);
     becomes(&mut bench, c.client_hooks().0, Family::V4, &packet, &packet);
 }
+
+/// The server may have had it as it was, whatever became of the answer.
+#[test]
+fn what_was_in_fragments_is_not_changed_when_it_is_sent_again() {
+    let mut bench = Bench::new();
+    let c = shifted(&mut bench, Family::V4);
+    let by = shift(Family::V4);
+    let text = format!("NOOP\r\n{LINE}");
+    let sent = c.client_packet().payload(&text[..16]);
+    let new = sent.clone().seq(sent.seq.wrapping_add(by));
+    becomes(&mut bench, c.client_hooks().0, Family::V4, &sent, &new);
+    let rewritten = bench.count(C::Rewrites);
+    let at = c.client_hooks().0;
+    for (skip, keep) in [(0, text.len()), (0, 20), (10, text.len() - 10)] {
+        let again = c.client_packet();
+        let seq = again.seq.wrapping_add(skip as u32);
+        let again = again.seq(seq).payload(&text[skip..skip + keep]);
+        let moved = again.clone().seq(seq.wrapping_add(by));
+        play(&mut bench, [row("sent again", at, again).becomes(moved)]);
+    }
+    assert_eq!(bench.count(C::Rewrites), rewritten);
+    acknowledge(&mut bench, &c, text.len() as u32);
+}

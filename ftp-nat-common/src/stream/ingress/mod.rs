@@ -20,6 +20,7 @@ mod skim;
 mod step;
 mod take;
 
+use self::fragment::pass_unread;
 use self::run::{RUN_CHANGED, RUN_CUT};
 pub use self::{
     fragment::fragment,
@@ -144,14 +145,21 @@ pub fn begin(
         return Begun::Done(Outcome::Drop(Counter::DroppedBadSegment));
     }
     half.snd_max = half.snd_max.max(end);
-    if half.flags & HALF_UNSYNCED != 0 && len > 0 && !seq.before(half.in_nxt) {
+    if half.flags & HALF_UNSYNCED != 0 && len > 0 && run.flags == 0 {
         // Nothing was held or edited: what was not seen passed with the same shift.
-        if seq.after(half.in_nxt) {
-            half.out_nxt = half.out_nxt.plus(seq.since(half.in_nxt) as u32);
-            half.in_nxt = seq;
-            half.flags &= !HALF_LAST;
-            session.line[role & 1].lost();
+        let line = &mut session.line[role & 1];
+        if seq.before(half.in_nxt) {
+            // Some of it is sent again. far may have had the rest too, unseen and
+            // as it is: nothing of it may be changed.
+            let out = seq.plus(half.shift() as u32);
+            if fin && half.flags & HALF_FIN == 0 {
+                half.fin = end;
+                half.flags |= HALF_FIN;
+            }
+            pass_unread(half, line, end.plus(fin as u32));
+            return Begun::Done(Outcome::Untouched(out));
         }
+        pass_unread(half, line, seq);
         half.flags &= !HALF_UNSYNCED;
     }
 

@@ -81,3 +81,10 @@ fn other_reasons_are_told_too() {
         has(&text, &[Reason(reason).sentence()]);
     }
 }
+
+#[test]
+fn text_in_fragments_is_told_and_what_to_look_for() {
+    let story = Story::new().not(By::Client, "10.10.0.1:4000", Counter::Fragments);
+    let text = verdict(&story, &[Name::NotFollowed]);
+    has(&text, &["came in IP fragments", "the client", "MTU", "DF"]);
+}

@@ -112,6 +112,9 @@ pub(in crate::explain) fn port_refused(attempt: &Attempt) -> Verdict {
 
 pub(in crate::explain) fn not_followed(attempt: &Attempt, reason: Reason) -> Verdict {
     use ftp_nat_common::counter::Counter;
+    if reason.0 == Counter::Fragments {
+        return in_fragments(attempt.by);
+    }
     let verdict = Verdict::new(
         Name::NotFollowed,
         format!(
@@ -130,4 +133,19 @@ pub(in crate::explain) fn not_followed(attempt: &Attempt, reason: Reason) -> Ver
         Counter::RefusedUnsolicited => verdict.advise("The server announced what nobody asked for, or the client said EPSV ALL before: that is never followed."),
         _ => verdict.advise("`ftp-nat stats` counts how often that happens."),
     }
+}
+
+fn in_fragments(by: By) -> Verdict {
+    let by = by.name();
+    Verdict::new(
+        Name::NotFollowed,
+        format!(
+            "Text of the {by}'s control connection came in IP fragments, which can't be read: it was passed on \
+             unchanged, and if there was an announcement in it, nothing was opened."
+        ),
+    )
+    .advise(format!(
+        "Look for a link with a small MTU on the way to the {by}, and a router there that cuts packets which \
+         say that they may not be cut (DF)."
+    ))
 }

@@ -10,6 +10,7 @@
 //! | [`odd_lines`] | lines that no client should send |
 //! | [`by_hand`] | all of it at once, between ends made by hand |
 //! | [`both_ways`] | shifts in both directions at once |
+//! | [`fragments`] | a router cuts segments into fragments |
 //! | [`windows`] | keep-alives and zero windows |
 //! | [`fast_open`] | data in the SYN |
 //! | [`tls`] | the dialogue goes into TLS and out of it |
@@ -23,6 +24,7 @@ mod bursts;
 mod by_hand;
 mod epsv_all;
 mod fast_open;
+mod fragments;
 mod loss;
 mod odd_lines;
 mod reference;

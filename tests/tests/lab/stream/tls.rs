@@ -124,6 +124,8 @@ fn data_stays_in_tls_where_the_control_connection_has_left_it() -> Result<()> {
             "200 TYPE I",
             "200 CCC",
             "unwrap",
+            // On the line that the last of TLS is on, to whoever checks.
+            "200 NOOP",
             "listen 1024",
             "200 PORT 10,10,0,1,4,0",
             "150 RETR file.bin",
