@@ -10,7 +10,10 @@ use ftp_nat_tests::lab::{
     topology::{ETH, GATEWAY_OUTSIDE},
 };
 
-use crate::ends::{Client, How, Server, server::Passive};
+use crate::ends::{
+    self, Client, How, Server,
+    server::{PORTS, Passive},
+};
 
 /// What helps FTP through a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,10 +74,11 @@ impl Lane {
             How::Passive => Lab::dnat()?,
         };
         lab.know_neighbours()?;
+        ends::send_as_usual(&lab)?;
         let own = lab.server_ip;
         let mut passive = Passive {
             announced: own,
-            ports: None,
+            ports: PORTS,
         };
         let mut at = match how {
             How::Active => own,
@@ -94,7 +98,7 @@ impl Lane {
                 forward_range(&lab, own)?;
                 passive = Passive {
                     announced: GATEWAY_OUTSIDE,
-                    ports: Some(FORWARDED),
+                    ports: FORWARDED,
                 };
             }
             Variant::Routed => {

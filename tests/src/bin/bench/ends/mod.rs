@@ -8,6 +8,9 @@
 //! | [`stream`] | sending and receiving a stream |
 //! | [`datagrams`] | the same for small UDP packets |
 
+use anyhow::Result;
+use ftp_nat_tests::lab::Lab;
+
 pub mod client;
 pub mod datagrams;
 pub mod server;
@@ -26,3 +29,12 @@ pub const SMALL: usize = 1024;
 pub const SIGNAL: usize = 6;
 /// What comes after it: some full packets.
 pub const BLOCK: usize = 16 << 10;
+
+/// Both ends of a lab send by Reno's congestion control, which every kernel has and any
+/// namespace may use, whatever the machine's default is. BBR paces: a stream is then as fast as BBR believes the way
+/// to be, not as fast as the gateway is, and a session of short lines stays at
+/// the slow pace that it was once seen to have.
+pub fn send_as_usual(lab: &Lab) -> Result<()> {
+    let mut hosts = [&lab.client, &lab.server].into_iter();
+    hosts.try_for_each(|host| host.sysctl("net.ipv4.tcp_congestion_control", "reno"))
+}

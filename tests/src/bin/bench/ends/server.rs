@@ -21,13 +21,18 @@ use super::{BLOCK, LIMIT, SIGNAL, SMALL, stream};
 /// What [`run`] says once clients can come.
 pub const LISTENING: &str = "listening";
 
+/// Where a server listens that may choose. The kernel isn't asked for a free port: it
+/// would look through all of those where connections of the last minute are in
+/// TIME-WAIT, which takes longer than a small file does.
+pub const PORTS: RangeInclusive<u16> = 10_000..=59_999;
+
 /// What a server answers to `PASV`.
 #[derive(Debug, Clone)]
 pub struct Passive {
     /// The address it announces; its own unless a person told it another one.
     pub announced: Ipv4Addr,
-    /// The ports that a person forwarded to it; else any.
-    pub ports: Option<RangeInclusive<u16>>,
+    /// The ports that it listens at, in turn.
+    pub ports: RangeInclusive<u16>,
 }
 
 /// A running server; dropping it ends it, with all of its connections.
@@ -72,7 +77,7 @@ pub fn run(own: Ipv4Addr) -> Result<()> {
         own,
         passive: Passive {
             announced: own,
-            ports: None,
+            ports: PORTS,
         },
         next: AtomicU16::new(0),
     });
@@ -167,17 +172,13 @@ impl Session {
 
     fn listen(&mut self) -> Result<()> {
         let own = self.shared.own;
-        let listener = match self.shared.passive.ports.clone() {
-            None => TcpListener::bind((own, 0))?,
-            Some(ports) => {
-                let count = ports.end() - ports.start() + 1;
-                let mut free = (0..count).filter_map(|_| {
-                    let n = self.shared.next.fetch_add(1, Ordering::Relaxed) % count;
-                    TcpListener::bind((own, ports.start() + n)).ok()
-                });
-                free.next().context("no port of the range is free")?
-            }
-        };
+        let ports = &self.shared.passive.ports;
+        let count = ports.end() - ports.start() + 1;
+        let mut free = (0..count).filter_map(|_| {
+            let n = self.shared.next.fetch_add(1, Ordering::Relaxed) % count;
+            TcpListener::bind((own, ports.start() + n)).ok()
+        });
+        let listener = free.next().context("no port of the range is free")?;
         let port = listener.local_addr()?.port();
         let [a, b, c, d] = self.shared.passive.announced.octets();
         let text = format!("227 come in ({a},{b},{c},{d},{},{})", port >> 8, port & 255);
