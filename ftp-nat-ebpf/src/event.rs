@@ -2,10 +2,12 @@
 //! by field, and copied into the ring buffer by [`send`]. Only what happens to a
 //! connection is told: no packet of a running transfer comes here.
 
+use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP};
 use ftp_nat_common::{
     addr::Port,
     counter::Counter,
     event::{End, Event, LONG, SHORT, What, notes::NOTES},
+    layout::size,
     session::{CLIENT, SERVER, SESSION_FIN, SESSION_FIN_SERVER, SESSION_RST, Session},
     translation::{FLOW_FIN, FLOW_PEER_FIN, FLOW_RST},
 };
@@ -31,18 +33,34 @@ fn begin(what: What, session: u64) -> Option<&'static mut Event> {
     Some(event)
 }
 
+/// Userspace is woken by the first event after those that it has read, and leaves
+/// the others to gather for a while: again when they are half of what there is
+/// room for. More than one says so, for CPUs don't see each other's.
+#[inline(always)]
+fn waking() -> u64 {
+    const HALF: u64 = size::EVENTS as u64 / 2;
+    const SOME: u64 = 32 * LONG as u64;
+    let unread = EVENTS.query(u64::from(BPF_RB_AVAIL_DATA));
+    if unread.wrapping_sub(HALF) < SOME {
+        u64::from(BPF_RB_FORCE_WAKEUP)
+    } else {
+        0
+    }
+}
+
 /// Copies the event in scratch memory into the ring buffer. It is lost, and
 /// counted, where there is no room.
 #[inline(never)]
 fn send(scratch: *mut Scratch) -> u32 {
     // SAFETY: this CPU's own memory.
     let event: *const Event = unsafe { &raw const (*scratch).event };
+    let flags = waking();
     // SAFETY: as above; both are parts of it.
     let sent = unsafe {
         if (*event).is_short() {
-            EVENTS.output::<[u64; SHORT / 8]>(&*event.cast::<[u64; SHORT / 8]>(), 0)
+            EVENTS.output::<[u64; SHORT / 8]>(&*event.cast::<[u64; SHORT / 8]>(), flags)
         } else {
-            EVENTS.output::<[u64; LONG / 8]>(&*event.cast::<[u64; LONG / 8]>(), 0)
+            EVENTS.output::<[u64; LONG / 8]>(&*event.cast::<[u64; LONG / 8]>(), flags)
         }
     };
     if sent.is_err() {

@@ -1,7 +1,6 @@
 //! The side of `run`.
 
 use std::{
-    cell::RefCell,
     fs, io,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
@@ -23,7 +22,7 @@ use super::{Answer, REQUEST_MAX, Request, place};
 use crate::{
     daemon::reload::Outcome,
     error::{Error, Result},
-    history::History,
+    events::listen::Events,
     maps::Maps,
 };
 
@@ -33,7 +32,7 @@ const ASKERS: usize = 32;
 /// What answers are made of.
 pub(crate) struct Surroundings {
     /// What happened.
-    pub(crate) history: Rc<RefCell<History>>,
+    pub(crate) events: Rc<Events>,
     /// The maps.
     pub(crate) maps: Rc<Maps>,
     /// Who reads the configuration again; it answers by the sender that it gets.
@@ -139,10 +138,11 @@ async fn answer(
     hang_up: OwnedReadHalf,
     writer: &mut OwnedWriteHalf,
 ) -> io::Result<()> {
+    surroundings.events.catch_up().await;
     match request {
         Request::Events { follow } => events(surroundings, follow, hang_up, writer).await?,
         Request::History { which } => {
-            let found = surroundings.history.borrow().find(&which);
+            let found = surroundings.events.history().borrow().find(&which);
             send(writer, &Answer::History(found)).await?;
         }
         Request::Reload => {
@@ -174,7 +174,7 @@ async fn events(
     writer: &mut OwnedWriteHalf,
 ) -> io::Result<()> {
     let (recent, mut coming) = {
-        let history = surroundings.history.borrow();
+        let history = surroundings.events.history().borrow();
         (
             history.recent().cloned().collect::<Vec<_>>(),
             history.follow(),

@@ -26,10 +26,7 @@ use crate::{
     control_socket::serve::{ControlSocket, Surroundings},
     drain,
     error::{Error, Result},
-    events::{
-        Clock,
-        listen::{self, Listener},
-    },
+    events::listen::{self, Events},
     history::{History, Limits},
     loader::{self, Config, Loaded, Object, Report},
     maps::{Maps, PAGE},
@@ -96,8 +93,10 @@ async fn serve(mut plan: Plan, again: &Again<'_>) -> Result<()> {
     let mut messages = Messages::default();
     loaded.objects.iter_mut().for_each(|o| messages.forward(o));
     let history = Rc::new(RefCell::new(History::new(Limits::default())));
+    let events = Events::new(history, traffic.clone(), Rc::clone(&loaded.maps));
+    let events = remember(&loaded, events);
     let (reload, mut reloads) = mpsc::channel(1);
-    let socket = remember(&loaded, &plan.config, &history, &traffic, reload);
+    let socket = answer(&loaded, &plan.config, &events, reload);
     eprintln!("{}", ready_line(&loaded.report, &plan.config));
     notify(&[NotifyState::Ready]);
     watchdog::start();
@@ -106,7 +105,7 @@ async fn serve(mut plan: Plan, again: &Again<'_>) -> Result<()> {
         let (asked, asker) = tokio::select! {
             asked = signals.next() => (asked, None),
             Some(asker) = reloads.recv() => (Asked::HangUp, Some(asker)),
-            never = maintain_forever(&mut loaded, &mut watch, &mut messages, &history, &traffic) => match never {},
+            never = maintain_forever(&mut loaded, &mut watch, &mut messages, &events) => match never {},
         };
         match asked {
             Asked::End(name) => break name,
@@ -135,41 +134,47 @@ async fn serve(mut plan: Plan, again: &Again<'_>) -> Result<()> {
     end(loaded, plan.unload_on_exit)
 }
 
-/// Has the history written, and asked for. Packets are handled without it too.
-/// Gives the task that answers.
-fn remember(
+fn without(error: &Error) {
+    log::warn!("`explain` and `events` will lack things: {}", error.whole());
+}
+
+/// Has the history written. Packets are handled without it too.
+fn remember(loaded: &Loaded, mut events: Events) -> Rc<Events> {
+    if let Err(e) = listen::seed(events.history(), &loaded.maps) {
+        without(&e);
+    }
+    let ring = loaded.objects.first().map(|object| object.map(map::EVENTS));
+    let ring = ring.unwrap_or(Err(Error::ObjectLacks(map::EVENTS)));
+    if let Err(e) = ring.and_then(|ring| events.listen_to(ring)) {
+        without(&e);
+    }
+    let events = Rc::new(events);
+    let running = Rc::clone(&events).run();
+    task::spawn_local(async move {
+        let Err(e) = running.await;
+        without(&e);
+    });
+    events
+}
+
+/// Has the history asked for. Gives the task that answers.
+fn answer(
     loaded: &Loaded,
     config: &Config,
-    history: &Rc<RefCell<History>>,
-    traffic: &traffic::Shared,
+    events: &Rc<Events>,
     reload: mpsc::Sender<oneshot::Sender<reload::Outcome>>,
 ) -> Option<task::JoinHandle<()>> {
-    let without = |e: Error| log::warn!("`explain` and `events` will lack things: {}", e.whole());
-    if let Err(e) = listen::seed(history, &loaded.maps) {
-        without(e);
-    }
-    let events = loaded.objects.first().map(|object| object.map(map::EVENTS));
-    let listener = events
-        .unwrap_or(Err(Error::ObjectLacks(map::EVENTS)))
-        .and_then(|events| {
-            let maps = Rc::clone(&loaded.maps);
-            Listener::new(events, Rc::clone(history), traffic.clone(), maps)
-        });
-    match listener {
-        Ok(listener) => drop(task::spawn_local(listener.run())),
-        Err(e) => without(e),
-    }
     match ControlSocket::bind(&config.pin_path) {
         Ok(socket) => {
             let surroundings = Rc::new(Surroundings {
-                history: Rc::clone(history),
+                events: Rc::clone(events),
                 maps: Rc::clone(&loaded.maps),
                 reload,
             });
             Some(task::spawn_local(socket.serve(surroundings)))
         }
         Err(e) => {
-            without(e);
+            without(&e);
             None
         }
     }
@@ -245,8 +250,7 @@ async fn maintain_forever(
     loaded: &mut Loaded,
     watch: &mut Watch,
     messages: &mut Messages,
-    history: &RefCell<History>,
-    traffic: &traffic::Shared,
+    events: &Events,
 ) -> std::convert::Infallible {
     let mut interval = time::interval(MAINTENANCE_INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -263,7 +267,7 @@ async fn maintain_forever(
                 false
             }
             () = task::yield_now(), if sweep.is_some() => {
-                sweep.take_if(|sweep| sweep_a_page(sweep, &loaded.maps, history, traffic));
+                sweep.take_if(|sweep| sweep_a_page(sweep, &loaded.maps, events));
                 continue;
             }
         };
@@ -286,18 +290,10 @@ async fn maintain_forever(
 }
 
 /// Goes on with a sweep. Gives whether it is over.
-fn sweep_a_page(
-    sweep: &mut Sweep,
-    maps: &Maps,
-    history: &RefCell<History>,
-    traffic: &traffic::Shared,
-) -> bool {
-    let swept = sweep.step(maps, &mut traffic.lock(), clock::monotonic_ns(), PAGE);
-    let clock = Clock::now();
-    for event in sweep.events() {
-        traffic.lock().take(&event);
-        listen::take(&event, &clock, history, maps);
-    }
+fn sweep_a_page(sweep: &mut Sweep, maps: &Maps, events: &Events) -> bool {
+    let now_ns = clock::monotonic_ns();
+    let swept = sweep.step(maps, &mut events.traffic().lock(), now_ns, PAGE);
+    events.add(&sweep.events());
     match swept {
         Ok(None) => return false,
         Ok(Some(swept)) if swept != Swept::default() => log::debug!("swept {swept:?}"),

@@ -1,10 +1,21 @@
 //! Reading the ring buffer of the kernel side.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::RefCell,
+    os::fd::{AsFd as _, OwnedFd},
+    rc::Rc,
+    time::Duration,
+};
 
 use aya::maps::{Map, MapData, RingBuf};
-use ftp_nat_common::{event::Event, layout::map};
-use tokio::io::{Interest, unix::AsyncFd};
+use ftp_nat_common::{
+    event::{Event, SHORT},
+    layout::{map, size},
+};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    time,
+};
 
 use super::{Clock, Ends, Entry, SessionId};
 use crate::{
@@ -17,70 +28,142 @@ use crate::{
 /// Records that are read before others have their turn.
 const AT_ONCE: usize = 512;
 
-/// The events of the kernel side, on their way into the history.
-pub struct Listener {
-    ring: AsyncFd<RingBuf<MapData>>,
+/// So many times that is all that the ring buffer can hold.
+const ROUNDS: usize = size::EVENTS as usize / SHORT / AT_ONCE;
+
+/// How long what happens is left in the ring buffer. While something is in there
+/// unread, the kernel wakes nobody for what is added (`kernel/bpf/ringbuf.c`,
+/// `bpf_ringbuf_commit`): one wake-up for all of this time, in place of one for
+/// every record, which would cost a transfer more than its packets do. Only a
+/// ring buffer that is half full wakes again.
+const GATHERING: Duration = Duration::from_millis(20);
+
+/// What happens, on its way into the history.
+pub struct Events {
+    /// Those of the kernel side, where they can be read.
+    ring: Option<RefCell<RingBuf<MapData>>>,
     history: Rc<RefCell<History>>,
     traffic: traffic::Shared,
     maps: Rc<Maps>,
 }
 
-impl Listener {
-    /// Reads the ring buffer `events`. Within a tokio runtime.
-    pub fn new(
-        events: MapData,
+impl Events {
+    /// None yet.
+    pub const fn new(
         history: Rc<RefCell<History>>,
         traffic: traffic::Shared,
         maps: Rc<Maps>,
-    ) -> Result<Self> {
-        let fail = || Error::io(format!("reading ring buffer {}", map::EVENTS));
-        let ring = RingBuf::try_from(Map::RingBuf(events))
-            .map_err(|e| fail()(std::io::Error::other(e)))?;
-        // SAFETY: the ring buffer owns its map's descriptor, which stays open and
-        // the same while it lives.
-        let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) };
-        let ring = ring.map_err(|e| fail()(std::io::Error::from(e)))?;
-        Ok(Self {
-            ring,
+    ) -> Self {
+        Self {
+            ring: None,
             history,
             traffic,
             maps,
-        })
+        }
     }
 
-    /// Reads for ever.
-    pub async fn run(mut self) -> std::convert::Infallible {
-        loop {
-            let mut guard = match self.ring.readable_mut().await {
-                Ok(guard) => guard,
-                Err(e) => {
-                    log::error!("events of the kernel side will be missing: {e}");
-                    return std::future::pending().await;
-                }
+    /// From now on, those of the ring buffer `events` too.
+    pub fn listen_to(&mut self, events: MapData) -> Result<()> {
+        let ring = RingBuf::try_from(Map::RingBuf(events))
+            .map_err(|e| reading(std::io::Error::other(e)))?;
+        self.ring = Some(RefCell::new(ring));
+        Ok(())
+    }
+
+    /// The history.
+    pub const fn history(&self) -> &Rc<RefCell<History>> {
+        &self.history
+    }
+
+    /// The bytes of data connections.
+    pub const fn traffic(&self) -> &traffic::Shared {
+        &self.traffic
+    }
+
+    /// Takes some of what the kernel side has told, and gives whether that was all.
+    pub fn take(&self) -> bool {
+        let Some(ring) = &self.ring else {
+            return true;
+        };
+        let clock = Clock::now();
+        let mut ring = ring.borrow_mut();
+        for _ in 0..AT_ONCE {
+            let Some(bytes) = ring.next() else {
+                return true;
             };
-            let ring = guard.get_inner_mut();
-            let clock = Clock::now();
-            let mut read = 0;
-            while read < AT_ONCE
-                && let Some(bytes) = ring.next()
-            {
-                read += 1;
-                if let Some(event) = Event::read(&bytes) {
-                    self.traffic.lock().take(&event);
-                    take(&event, &clock, &self.history, &self.maps);
-                }
+            if let Some(event) = Event::read(&bytes) {
+                self.one(&event, &clock);
             }
-            if read < AT_ONCE {
-                guard.clear_ready();
+        }
+        false
+    }
+
+    /// Takes what userspace did, behind what led to it.
+    pub fn add(&self, events: &[Event]) {
+        if events.is_empty() {
+            return;
+        }
+        for _ in 0..ROUNDS {
+            if self.take() {
+                break;
+            }
+        }
+        let clock = Clock::now();
+        events.iter().for_each(|event| self.one(event, &clock));
+    }
+
+    fn one(&self, event: &Event, clock: &Clock) {
+        self.traffic.lock().take(event);
+        take(event, clock, &self.history, &self.maps);
+    }
+
+    /// Takes all that has happened until now, before it is asked for.
+    pub async fn catch_up(&self) {
+        for _ in 0..ROUNDS {
+            if self.take() {
+                return;
             }
             tokio::task::yield_now().await;
         }
     }
+
+    /// Takes what the kernel side tells, for ever. Within a tokio runtime.
+    pub async fn run(self: Rc<Self>) -> Result<std::convert::Infallible> {
+        let Some(ring) = &self.ring else {
+            return std::future::pending().await;
+        };
+        // Another name of the same ring buffer: who is asked meanwhile reads it too.
+        let ready = ring.borrow().as_fd().try_clone_to_owned();
+        let ready = ready.map_err(reading)?;
+        // SAFETY: the descriptor is its own, open and the same while it lives.
+        let ready = unsafe { AsyncFd::register_with_interest(ready, Interest::READABLE) };
+        let ready = ready.map_err(|e| reading(e.into()))?;
+        loop {
+            woken(&ready).await.map_err(reading)?;
+            // The second one says that there is much of it.
+            if let Ok(early) = time::timeout(GATHERING, woken(&ready)).await {
+                early.map_err(reading)?;
+            }
+            while !self.take() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+/// Waits until the kernel says that there is something in a ring buffer.
+async fn woken(ready: &AsyncFd<OwnedFd>) -> std::io::Result<()> {
+    ready.readable().await?.clear_ready();
+    Ok(())
+}
+
+fn reading(error: std::io::Error) -> Error {
+    Error::io(format!("reading ring buffer {}", map::EVENTS))(error)
 }
 
 /// Puts an event into the history. Of a session that isn't in there, because the
 /// event of its beginning was lost or has given way, the table tells who talks.
-pub fn take(event: &Event, clock: &Clock, history: &RefCell<History>, maps: &Maps) {
+fn take(event: &Event, clock: &Clock, history: &RefCell<History>, maps: &Maps) {
     let Some(entry) = Entry::of(event, clock) else {
         log::debug!("an event that isn't known: {event:?}");
         return;

@@ -37,6 +37,7 @@ mod stages;
 mod table;
 mod two_cpus;
 mod untouched;
+mod waking;
 
 /// The stream model of the engine, with the object in the engine's place: its
 /// random cases are a test of this target too.

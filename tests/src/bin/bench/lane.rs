@@ -74,7 +74,7 @@ impl Lane {
             How::Passive => Lab::dnat()?,
         };
         lab.know_neighbours()?;
-        ends::send_as_usual(&lab)?;
+        ends::send_unpaced(&lab)?;
         let own = lab.server_ip;
         let mut passive = Passive {
             announced: own,

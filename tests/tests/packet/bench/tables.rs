@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use aya::{
     Pod,
-    maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues},
+    maps::{Array, HashMap, Map, MapData, PerCpuArray, PerCpuValues, RingBuf},
 };
 use ftp_nat_common::{
     addr::Tuple,
@@ -58,6 +58,16 @@ impl Loaded {
             .iter()
             .map(|e| e.map(|(k, v)| (k.0, v.0)).expect(name))
             .collect()
+    }
+
+    /// The events, of which nobody else reads any.
+    pub fn events(&self) -> RingBuf<MapData> {
+        let Some(Map::RingBuf(events)) = self.ebpf.map(map::EVENTS) else {
+            panic!("no ring buffer {}", map::EVENTS);
+        };
+        let id = events.info().expect(map::EVENTS).id();
+        let own = MapData::from_id(id).expect(map::EVENTS);
+        RingBuf::try_from(Map::RingBuf(own)).expect(map::EVENTS)
     }
 
     pub fn sessions(&self) -> Vec<Session> {

@@ -30,11 +30,10 @@ pub const SIGNAL: usize = 6;
 /// What comes after it: some full packets.
 pub const BLOCK: usize = 16 << 10;
 
-/// Both ends of a lab send by Reno's congestion control, which every kernel has and any
-/// namespace may use, whatever the machine's default is. BBR paces: a stream is then as fast as BBR believes the way
-/// to be, not as fast as the gateway is, and a session of short lines stays at
-/// the slow pace that it was once seen to have.
-pub fn send_as_usual(lab: &Lab) -> Result<()> {
+/// Both ends of a lab send by Reno's congestion control, which every kernel has and
+/// any namespace may use. BBR, the default of some machines, paces: a stream is
+/// then as fast as BBR believes the way to be, not as fast as the gateway is.
+pub fn send_unpaced(lab: &Lab) -> Result<()> {
     let mut hosts = [&lab.client, &lab.server].into_iter();
     hosts.try_for_each(|host| host.sysctl("net.ipv4.tcp_congestion_control", "reno"))
 }

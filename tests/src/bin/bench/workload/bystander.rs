@@ -10,7 +10,7 @@ use anyhow::Result;
 use ftp_nat_tests::lab::{Lab, Offloads, ftp_nat::FtpNat};
 
 use crate::{
-    ends::{BLOCK, Client, LIMIT, SIGNAL, datagrams, send_as_usual, stream},
+    ends::{BLOCK, Client, LIMIT, SIGNAL, datagrams, send_unpaced, stream},
     live::{Live, Sink, sent_by_server},
     report::{Case, Series, Target},
     turns::Effort,
@@ -35,7 +35,7 @@ const CASES: [(&str, &str); 5] = [
 pub fn run(effort: &Effort) -> Result<Vec<Case>> {
     let ends = Lab::masquerade()?;
     ends.know_neighbours()?;
-    send_as_usual(&ends)?;
+    send_unpaced(&ends)?;
     let alone = Alone::new()?;
     let mut figures = CASES.map(|_| [WITH, WITHOUT].map(Series::new));
     // Each is a small difference of two large figures: more turns than elsewhere.

@@ -8,7 +8,7 @@ use ftp_nat_tests::lab::{Lab, ftp_nat::FtpNat, process::Process};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::{
-    ends::{Client, How, send_as_usual, server},
+    ends::{Client, How, send_unpaced, server},
     report::{Case, Target},
     turns::{Effort, alternate},
 };
@@ -77,7 +77,7 @@ impl Crowd {
         setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
         let lab = Lab::masquerade()?;
         lab.know_neighbours()?;
-        send_as_usual(&lab)?;
+        send_unpaced(&lab)?;
         let mut command = lab.server.command(std::env::current_exe()?);
         command.arg("--serve").arg(lab.server_ip.to_string());
         let mut server = lab.server.spawn(command, "crowd")?;
