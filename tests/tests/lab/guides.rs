@@ -3,15 +3,25 @@
 //! A block that begins with `sh run` is run on the gateway, one that begins with
 //! `sh client` on the client; `eth0` and `eth1` are the gateway's interfaces.
 
-use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    ffi::OsString,
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use ftp_nat_tests::lab::{
-    Client, Lab, Mode, Server,
-    firewall::{LAN, WAN},
+    Client, Lab, Mode, Payload, Server,
+    firewall::{self, LAN, WAN},
+    host::Host,
+    net::Net,
     peers,
     process::{Finished, Process},
-    topology::GATEWAY_OUTSIDE,
+    server::Target,
+    topologies::Cloud,
+    topology::{CLIENT_INSIDE, GATEWAY_OUTSIDE},
     wait,
 };
 
@@ -23,14 +33,22 @@ struct Block {
     lines: Vec<String>,
 }
 
-fn blocks(guide: &str) -> Result<Vec<Block>> {
+/// What stands between fences, each with what is said behind the first one.
+fn fenced(guide: &str) -> Result<Vec<(String, String)>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides");
     let text = fs::read_to_string(folder.join(format!("{guide}.md")))?;
-    let mut blocks = Vec::new();
     // Every other part is inside a block.
-    for part in text.split("```").skip(1).step_by(2) {
-        let (kind, commands) = part.split_once('\n').unwrap_or((part, ""));
-        let on_client = match kind {
+    let parts = text.split("```").skip(1).step_by(2);
+    let blocks = parts.map(|part| part.split_once('\n').unwrap_or((part, "")));
+    Ok(blocks
+        .map(|(kind, text)| (kind.to_owned(), text.to_owned()))
+        .collect())
+}
+
+fn blocks(guide: &str) -> Result<Vec<Block>> {
+    let mut blocks = Vec::new();
+    for (kind, commands) in fenced(guide)? {
+        let on_client = match kind.as_str() {
             "sh run" => false,
             "sh client" => true,
             _ => continue,
@@ -52,8 +70,10 @@ fn blocks(guide: &str) -> Result<Vec<Block>> {
 
 /// A reader of a guide.
 struct Reader<'a> {
-    lab: &'a Lab,
-    server: &'a Server,
+    gateway: &'a Host,
+    client: &'a Host,
+    /// The server that is meant by SERVER.
+    target: Target,
     path: OsString,
     running: Option<Process>,
     commands: usize,
@@ -61,22 +81,23 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// With `ftp-nat` at hand, whose pins are the lab's.
-    fn new(lab: &'a Lab, server: &'a Server) -> Result<Self> {
-        let folder = lab.net().dir().join("at-hand");
+    fn new(net: &Net, gateway: &'a Host, client: &'a Host, target: Target) -> Result<Self> {
+        let folder = net.dir().join("at-hand");
         fs::create_dir(&folder)?;
         let program = folder.join("ftp-nat");
         let text = format!(
             "#!/bin/sh\nexec {} \"$@\" --pin-path {}\n",
             peers::ftp_nat()?.display(),
-            lab.net().pin_path().display()
+            net.pin_path().display()
         );
         fs::write(&program, text)?;
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
         let others = std::env::var_os("PATH").unwrap_or_default();
         let all = std::iter::once(folder).chain(std::env::split_paths(&others));
         Ok(Self {
-            lab,
-            server,
+            gateway,
+            client,
+            target,
             path: std::env::join_paths(all)?,
             running: None,
             commands: 0,
@@ -93,6 +114,7 @@ impl<'a> Reader<'a> {
                     .with_context(|| format!("`{line}` of {guide}"))?;
             }
         }
+        ensure!(self.commands >= 2, "only {} commands", self.commands);
         Ok(())
     }
 
@@ -102,12 +124,8 @@ impl<'a> Reader<'a> {
     }
 
     fn type_in(&mut self, line: &str, on_client: bool) -> Result<()> {
-        let host = if on_client {
-            &self.lab.client
-        } else {
-            &self.lab.gateway
-        };
-        let target = self.lab.reach(self.server);
+        let host = if on_client { self.client } else { self.gateway };
+        let target = &self.target;
         // Each byte by its number: a password may have any.
         let coded = |text: &str| -> String { text.bytes().map(|b| format!("%{b:02x}")).collect() };
         let (user, password) = (coded(&target.user), coded(&target.password));
@@ -152,9 +170,9 @@ fn guide_works_with(lab: &Lab, server: &Server, guide: &str, mode: Mode) -> Resu
 
 fn follow<'a>(lab: &'a Lab, server: &'a Server, guide: &str) -> Result<Reader<'a>> {
     server.publish("hello.txt", "hello\n")?;
-    let mut reader = Reader::new(lab, server)?;
+    let (gateway, client) = (&lab.gateway, &lab.client);
+    let mut reader = Reader::new(lab.net(), gateway, client, lab.reach(server))?;
     reader.follow(guide)?;
-    ensure!(reader.commands >= 2, "only {} commands", reader.commands);
     Ok(reader)
 }
 
@@ -187,18 +205,69 @@ fn a_host_of_containers() -> Result<()> {
     })
 }
 
-/// Of a machine that is no gateway: what it announces itself is another test's
-/// (`on_the_gateway`).
+/// The addresses of the guide.
+const PRIVATE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
+const PUBLIC: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 4);
+
+/// A download and an upload, by who knows the machine by its public address.
+fn from_the_world(cloud: &Cloud, server: &Server) -> Result<()> {
+    let session = cloud.outside.ftp(Client::Curl).mode(Mode::Pasv);
+    let session = session.to(&server.target(SocketAddr::new(PUBLIC.into(), 21)));
+    let file = server.publish_random("down", 1, 100_013)?;
+    file.verify(&session.get("down")?)?;
+    let up = Payload::random(2, 70_001);
+    session.put("up", up.bytes())?;
+    up.verify(&server.uploaded("up")?)
+}
+
+/// The server runs on the machine, whose input chain is shut but for the control
+/// port: the guide's rule opens it.
 #[test]
 fn a_cloud_machine() -> Result<()> {
-    let lab = Lab::masquerade()?;
-    let chain = "type filter hook input priority 0";
-    lab.gateway.nft(&format!(
-        "add table inet filter; add chain inet filter input {{ {chain}; }}"
+    let cloud = Cloud::new(PRIVATE, PUBLIC)?;
+    let chain = "type filter hook input priority 0; policy drop";
+    cloud.gateway.nft(&format!(
+        "add table inet filter; add chain inet filter input {{ {chain}; }};
+         add rule inet filter input ct state established,related accept;
+         add rule inet filter input iifname lo accept;
+         add rule inet filter input tcp dport 21 accept"
     ))?;
-    let server = lab.server.vsftpd().start()?;
-    let mut reader = follow(&lab, &server, "cloud")?;
+    let server = cloud.gateway.vsftpd().bind(PRIVATE.into()).start()?;
+    let target = server.target(SocketAddr::new(PUBLIC.into(), 21));
+    let mut reader = Reader::new(cloud.net(), &cloud.gateway, &cloud.outside, target)?;
+    reader.follow("cloud")?;
     ensure!(reader.is_running(), "it ended");
+    from_the_world(&cloud, &server)
+}
+
+/// What the guide says of the file, for either kind of machine.
+#[test]
+fn the_files_of_a_cloud_machine() -> Result<()> {
+    let files: Vec<_> = fenced("cloud")?
+        .into_iter()
+        .filter_map(|(kind, text)| (kind == "toml").then_some(text))
+        .collect();
+    let [alone, gateway] = files.as_slice() else {
+        bail!("{} files in the guide", files.len());
+    };
+    for (file, on_itself) in [(alone, true), (gateway, false)] {
+        let cloud = Cloud::new(PRIVATE, PUBLIC)?;
+        let path = cloud.net().dir().join("config.toml");
+        fs::write(&path, file.replace("eth0", WAN).replace("eth1", LAN))?;
+        let server = if on_itself {
+            cloud.gateway.vsftpd().bind(PRIVATE.into()).start()?
+        } else {
+            firewall::forward_port(&cloud.gateway, 21, CLIENT_INSIDE, 21)?;
+            cloud.inside.vsftpd().start()?
+        };
+        let _ftp_nat = cloud
+            .ftp_nat()
+            .no_interfaces()
+            .arg("--config")
+            .arg(&path.display().to_string())
+            .start()?;
+        from_the_world(&cloud, &server)?;
+    }
     Ok(())
 }
 

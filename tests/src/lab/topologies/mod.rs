@@ -7,8 +7,10 @@
 //! | [`rules`] | forward chains for any number of interfaces |
 //! | [`probe`] | trial connections that must not get through |
 //! | [`program`] | TC programs put together from instructions |
+//! | [`cloud`] | a gateway behind a 1:1 NAT further up |
 //! | [`mapping`] | a static 1:1 NAT made of two such programs |
 
+pub mod cloud;
 pub mod mapping;
 pub mod probe;
 pub mod program;
@@ -19,6 +21,7 @@ use std::net::IpAddr;
 
 use anyhow::{Context, Result, bail};
 
+pub use cloud::Cloud;
 pub use mapping::Mapping;
 pub use segment::Segment;
 
