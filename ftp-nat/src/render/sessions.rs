@@ -1,7 +1,12 @@
 //! `sessions` as text.
 
+use std::net::SocketAddr;
+
 use super::{numbers::duration, table::Table};
-use crate::view::sessions::{SessionView, Sessions};
+use crate::view::{
+    ends::Name,
+    sessions::{SessionView, Sessions},
+};
 
 /// One line per session.
 #[must_use]
@@ -15,8 +20,8 @@ pub fn sessions(sessions: &Sessions) -> String {
     ]);
     for session in &sessions.sessions {
         table.push([
-            seen(&session.client, &session.client_seen),
-            seen(&session.server, &session.server_seen),
+            seen(session.client, session.client_seen),
+            seen(session.server, session.server_seen),
             session.data_mode.name().to_owned(),
             session.state.to_owned(),
             duration(session.age_ms),
@@ -32,9 +37,9 @@ pub fn sessions(sessions: &Sessions) -> String {
 }
 
 /// An address, and how the other end sees it where that differs.
-fn seen(real: &str, seen: &str) -> String {
+fn seen(real: SocketAddr, seen: SocketAddr) -> String {
     if real == seen {
-        real.to_owned()
+        real.to_string()
     } else {
         format!("{real} as {seen}")
     }
@@ -46,14 +51,14 @@ fn notes(session: &SessionView) -> String {
         (None, None) => None,
         (client, server) if client == server => client.as_ref().map(|d| format!("domain {d}")),
         (client, server) => {
-            let name = |d: &Option<String>| d.clone().unwrap_or_else(|| "0".to_owned());
+            let name = |d: &Option<Name>| d.clone().unwrap_or_else(|| "0".into());
             Some(format!("domain {} to {}", name(client), name(server)))
         }
     });
     if !session.trusted {
         notes.push("untrusted".to_owned());
     }
-    if session.flags.contains(&"epsv_all") {
+    if session.flags.has("epsv_all") {
         notes.push("EPSV ALL".to_owned());
     }
     notes.extend(

@@ -12,7 +12,11 @@ use crate::{
     history::Which,
     maps::Maps,
     sys::clock::monotonic_ns,
-    view::{Context, sessions, stats, translations},
+    view::{
+        Context, sessions,
+        stats::{self, Counted},
+        translations,
+    },
 };
 
 /// How long `run` may take for an answer.
@@ -39,10 +43,17 @@ pub fn read(pin_path: &Path, ask: &Ask) -> Reading {
 fn tables(pin_path: &Path) -> Result<Tables> {
     let maps = Maps::open(pin_path)?;
     let context = Context::now()?;
+    let timeout_ns = maps.settings.get(&0)?.map_or(0, |s| s.expect_timeout_ns);
+    let (all, waiting) = (maps.sessions.all()?, maps.expectations.all()?);
+    let flows = maps.flows.all()?;
+    let counted = Counted {
+        sessions: Some(all.len() as u64),
+        flows: Some(flows.len() as u64),
+    };
     Ok(Tables {
-        sessions: sessions::collect(&maps, &context)?.sessions,
-        transfers: translations::collect(&maps, &context, translations::Which::All)?.translations,
-        stats: stats::collect(&maps, &context)?,
+        sessions: sessions::of(&all, &context).sessions,
+        transfers: translations::of(&waiting, timeout_ns, flows, &context).translations,
+        stats: stats::collect_with(&maps, &context, counted)?,
         around: Surroundings::of(&maps)?,
     })
 }

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod documented;
+pub mod ends;
 pub mod ports;
 pub mod sessions;
 pub mod stats;
@@ -17,6 +18,7 @@ use ftp_nat_common::{
     layout::DOMAIN_OF_VRF,
 };
 
+use self::ends::Name;
 use crate::{error::Result, sys};
 
 /// Version of the JSON: a field may be added without a change of it; removing
@@ -28,7 +30,7 @@ pub struct Context {
     /// Now, in ns of the clock that the maps' times are of.
     pub now_ns: u64,
     /// Names of the interfaces.
-    pub interfaces: HashMap<u32, String>,
+    pub interfaces: HashMap<u32, Name>,
 }
 
 impl Context {
@@ -36,7 +38,7 @@ impl Context {
     pub fn now() -> Result<Self> {
         let interfaces = sys::links::all()?
             .into_iter()
-            .map(|d| (d.index, d.name))
+            .map(|d| (d.index, d.name.into()))
             .collect();
         Ok(Self {
             now_ns: sys::clock::monotonic_ns(),
@@ -53,7 +55,7 @@ impl Context {
 
     /// The name of an interface; one that is gone is named by its number.
     #[must_use]
-    pub fn interface(&self, index: u32) -> Option<String> {
+    pub fn interface(&self, index: u32) -> Option<Name> {
         if index == 0 {
             return None;
         }
@@ -61,7 +63,7 @@ impl Context {
             self.interfaces
                 .get(&index)
                 .cloned()
-                .unwrap_or_else(|| format!("#{index}")),
+                .unwrap_or_else(|| format!("#{index}").into()),
         )
     }
 }
@@ -70,22 +72,16 @@ impl Context {
     /// How a network is named: by its VRF, or by the number it was given;
     /// `None` for the one that all are in unless something else is said.
     #[must_use]
-    pub fn domain(&self, domain: Domain) -> Option<String> {
+    pub fn domain(&self, domain: Domain) -> Option<Name> {
         match domain {
             0 => None,
             d if d & DOMAIN_OF_VRF != 0 => self.interface(d & !DOMAIN_OF_VRF),
-            d => Some(d.to_string()),
+            d => Some(d.to_string().into()),
         }
     }
 }
 
-/// `address:port`, with brackets round IPv6.
-fn endpoint(addr: Addr, port: Port) -> String {
-    SocketAddr::new(addr.to_ip(), port.get()).to_string()
-}
-
-/// A session's name in all outputs. A string, because JSON readers round large
-/// numbers.
-fn session_id(id: u64) -> String {
-    format!("{id:016x}")
+/// In JSON `address:port`, with brackets round IPv6.
+fn endpoint(addr: Addr, port: Port) -> SocketAddr {
+    SocketAddr::new(addr.to_ip(), port.get())
 }

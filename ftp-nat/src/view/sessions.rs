@@ -1,5 +1,7 @@
 //! `sessions`: the control connections.
 
+use std::net::SocketAddr;
+
 use ftp_nat_common::{
     addr::{Addr, Port},
     counter::Counter,
@@ -10,10 +12,10 @@ use ftp_nat_common::{
     },
     translation::Kind,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::{Context, SCHEMA, endpoint, session_id};
-use crate::{error::Result, maps::Maps};
+use super::{Context, SCHEMA, endpoint, ends::Name};
+use crate::{error::Result, events::SessionId, maps::Maps};
 
 /// The output of `sessions`.
 #[derive(Clone, Debug, Serialize)]
@@ -28,23 +30,23 @@ pub struct Sessions {
 #[derive(Clone, Debug, Serialize)]
 pub struct SessionView {
     /// Its name.
-    pub id: String,
+    pub id: SessionId,
     /// The client.
-    pub client: String,
+    pub client: SocketAddr,
     /// The client as the server sees it.
-    pub client_seen: String,
+    pub client_seen: SocketAddr,
     /// The server.
-    pub server: String,
+    pub server: SocketAddr,
     /// The server as the client sees it: what it connected to.
-    pub server_seen: String,
+    pub server_seen: SocketAddr,
     /// The interface the client is behind; `null` for the gateway itself.
-    pub client_interface: Option<String>,
+    pub client_interface: Option<Name>,
     /// The interface the server is behind; `null` for the gateway itself.
-    pub server_interface: Option<String>,
+    pub server_interface: Option<Name>,
     /// The network the client is in; `null` where networks don't overlap.
-    pub client_domain: Option<String>,
+    pub client_domain: Option<Name>,
     /// The network the server is in; `null` where networks don't overlap.
-    pub server_domain: Option<String>,
+    pub server_domain: Option<Name>,
     /// `open`, `closing` (one end sent FIN) or `closed`.
     pub state: &'static str,
     /// `active` or `passive`, by the last announcement that was followed.
@@ -58,7 +60,7 @@ pub struct SessionView {
     /// It went over to TLS.
     pub encrypted: bool,
     /// Everything known of it; see `docs/json.md`.
-    pub flags: Vec<&'static str>,
+    pub flags: Flags,
     /// Since it was learned.
     pub age_ms: u64,
     /// Since its last segment.
@@ -75,6 +77,37 @@ pub struct SessionView {
     pub shift: PerEnd<i32>,
     /// Bytes said on the control connection, modulo 2^32.
     pub control_bytes: PerEnd<u32>,
+}
+
+/// What is known of a session: in JSON a list of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags(u32);
+
+impl Flags {
+    /// Those of these names; others than in `docs/json.md` are none.
+    #[must_use]
+    pub fn named(names: &[&str]) -> Self {
+        let named = FLAGS.iter().filter(|(_, name)| names.contains(name));
+        Self(named.fold(0, |flags, (flag, _)| flags | flag))
+    }
+
+    /// Their names.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let set = FLAGS.iter().filter(move |(flag, _)| self.0 & flag != 0);
+        set.map(|(_, name)| *name)
+    }
+
+    /// Whether that one is among them.
+    #[must_use]
+    pub fn has(self, name: &str) -> bool {
+        self.names().any(|has| has == name)
+    }
+}
+
+impl Serialize for Flags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.names())
+    }
 }
 
 /// How a session's data connections are made, as far as is known.
@@ -155,17 +188,24 @@ const FLAGS: [(u32, &str); 9] = [
 
 /// Reads them. Those that have expired and wait for the sweep are left out.
 pub fn collect(maps: &Maps, context: &Context) -> Result<Sessions> {
-    let mut all = maps.sessions.all()?;
-    all.retain(|(_, session)| !session.expired(context.now_ns));
-    all.sort_by_key(|(id, session)| (session.made_ns, *id));
-    let sessions = all
-        .iter()
+    Ok(of(&maps.sessions.all()?, context))
+}
+
+/// Those of the table's entries.
+#[must_use]
+pub fn of(all: &[(u64, Session)], context: &Context) -> Sessions {
+    let lives = |(_, session): &&(u64, Session)| !session.expired(context.now_ns);
+    // An entry is large: its place is what is sorted.
+    let mut living: Vec<_> = all.iter().filter(lives).collect();
+    living.sort_by_cached_key(|(id, session)| (session.made_ns, *id));
+    let sessions = living
+        .into_iter()
         .map(|(id, session)| view(*id, session, context))
         .collect();
-    Ok(Sessions {
+    Sessions {
         schema: SCHEMA,
         sessions,
-    })
+    }
 }
 
 fn view(id: u64, session: &Session, context: &Context) -> SessionView {
@@ -179,7 +219,7 @@ fn view(id: u64, session: &Session, context: &Context) -> SessionView {
     let end =
         |addrs: &[Addr; 2], ports: &[Port; 2], role: usize| endpoint(addrs[role], ports[role]);
     SessionView {
-        id: session_id(id),
+        id: SessionId(id),
         client: end(&session.real, &session.real_port, CLIENT),
         client_seen: end(&session.seen, &session.seen_port, CLIENT),
         server: end(&session.real, &session.real_port, SERVER),
@@ -205,11 +245,7 @@ fn view(id: u64, session: &Session, context: &Context) -> SessionView {
         announcement: announcement.map(Kind::name),
         trusted: has(SESSION_TRUSTED),
         encrypted: has(SESSION_ENCRYPTED),
-        flags: FLAGS
-            .iter()
-            .filter(|(flag, _)| has(*flag))
-            .map(|(_, name)| *name)
-            .collect(),
+        flags: Flags(session.flags),
         age_ms: context.ms_since(session.made_ns),
         idle_ms: context.ms_since(session.last_ns),
         announcements: session.announcements,
@@ -276,7 +312,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn context() -> Context {
-        let interfaces = [(2, "lan0".to_owned())].into();
+        let interfaces = [(2, "lan0".into())].into();
         Context {
             now_ns: 13 * SECOND,
             interfaces,
@@ -291,15 +327,18 @@ pub(crate) mod tests {
         let [session] = found.as_slice() else {
             panic!("{found:?}")
         };
-        assert_eq!(session.id, "0000000000000007");
-        assert_eq!(session.client, "10.10.0.1:40000");
-        assert_eq!(session.client_seen, "61.144.1.2:50000");
+        assert_eq!(session.id.to_string(), "0000000000000007");
+        assert_eq!(session.client.to_string(), "10.10.0.1:40000");
+        assert_eq!(session.client_seen.to_string(), "61.144.1.2:50000");
         assert_eq!(
             (session.mode, session.announcement),
             (Some("active"), Some("PORT"))
         );
         assert_eq!(session.state, "closing");
-        assert_eq!(session.flags, ["trusted", "greeted", "fin_client"]);
+        assert_eq!(
+            serde_json::to_value(session.flags).unwrap(),
+            serde_json::json!(["trusted", "greeted", "fin_client"])
+        );
         assert_eq!((session.age_ms, session.idle_ms), (3000, 1000));
         assert_eq!(session.last_refusal, Some("refused_port"));
         assert_eq!(

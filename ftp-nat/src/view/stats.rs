@@ -64,15 +64,30 @@ fn as_map<S: Serializer>(
     map.end()
 }
 
-fn fill<K, V>(table: &AnyTable<K, V>) -> Result<Fill> {
+fn fill<K, V>(table: &AnyTable<K, V>, counted: Option<u64>) -> Result<Fill> {
     Ok(Fill {
-        entries: table.count()?,
+        entries: counted.map_or_else(|| table.count(), Ok)?,
         max: table.max_entries(),
     })
 }
 
+/// How many entries the large tables have, where that is known: to count them is to
+/// read them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counted {
+    /// Control connections.
+    pub sessions: Option<u64>,
+    /// Directions of data connections.
+    pub flows: Option<u64>,
+}
+
 /// Reads them.
 pub fn collect(maps: &Maps, context: &Context) -> Result<Stats> {
+    collect_with(maps, context, Counted::default())
+}
+
+/// Reads what isn't known.
+pub fn collect_with(maps: &Maps, context: &Context, counted: Counted) -> Result<Stats> {
     // Before the counters: what is used in between is then counted twice
     // rather than as expired.
     let pending = pending(maps, context)?;
@@ -88,11 +103,11 @@ pub fn collect(maps: &Maps, context: &Context) -> Result<Stats> {
         learned_ports: ports::learned(maps)?.iter().collect(),
         counters,
         tables: Tables {
-            sessions: fill(&maps.sessions)?,
-            expectations: fill(&maps.expectations)?,
-            flows: fill(&maps.flows)?,
-            stack_flows: fill(&maps.stack_flows)?,
-            interfaces: fill(&maps.interfaces)?,
+            sessions: fill(&maps.sessions, counted.sessions)?,
+            expectations: fill(&maps.expectations, None)?,
+            flows: fill(&maps.flows, counted.flows)?,
+            stack_flows: fill(&maps.stack_flows, None)?,
+            interfaces: fill(&maps.interfaces, None)?,
         },
     })
 }

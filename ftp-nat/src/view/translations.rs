@@ -1,6 +1,6 @@
 //! `translations`: announced data connections, pending and active.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap, net::SocketAddr};
 
 use ftp_nat_common::{
     addr::Tuple,
@@ -11,8 +11,15 @@ use ftp_nat_common::{
 };
 use serde::Serialize;
 
-use super::{Context, SCHEMA, endpoint, session_id};
-use crate::{error::Result, events::words::By, maps::Maps};
+use super::{
+    Context, SCHEMA, endpoint,
+    ends::{Name, Peer},
+};
+use crate::{
+    error::Result,
+    events::{SessionId, words::By},
+    maps::Maps,
+};
 
 /// Which ones to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,30 +47,30 @@ pub struct Translation {
     /// `pending`, `connecting`, `established`, `closing` or `reset`.
     pub state: &'static str,
     /// The session that announced it.
-    pub session: String,
+    pub session: SessionId,
     /// How: `PORT`, `EPRT`, `227` or `229`.
     pub announcement: &'static str,
     /// By whom: `client` or `server`.
     pub announced_by: &'static str,
     /// The announcer's own address and port: what it said.
-    pub announced: String,
+    pub announced: SocketAddr,
     /// What the other end was told instead.
-    pub became: String,
+    pub became: SocketAddr,
     /// Who connects. Only the address is known while it is pending.
-    pub peer: String,
+    pub peer: Peer,
     /// The peer as the announcer sees it.
-    pub peer_seen: String,
+    pub peer_seen: Peer,
     /// `redirect` or `stack`; `null` while pending, for it is decided when the
     /// connection comes.
     pub path: Option<&'static str>,
     /// The interface the announcer is behind.
-    pub announcer_interface: Option<String>,
+    pub announcer_interface: Option<Name>,
     /// The interface the peer is behind.
-    pub peer_interface: Option<String>,
+    pub peer_interface: Option<Name>,
     /// The network the announcer is in; `null` where networks don't overlap.
-    pub announcer_domain: Option<String>,
+    pub announcer_domain: Option<Name>,
     /// The network the peer is in; `null` where networks don't overlap.
-    pub peer_domain: Option<String>,
+    pub peer_domain: Option<Name>,
     /// Since the announcement while pending, since the SYN afterwards.
     pub age_ms: u64,
     /// Since the last packet; `null` while pending.
@@ -82,35 +89,39 @@ pub struct Translation {
 
 /// Reads them. What has expired and waits for the sweep is left out.
 pub fn collect(maps: &Maps, context: &Context, which: Which) -> Result<Translations> {
-    let mut found = Vec::new();
+    let (mut waiting, mut flows, mut timeout_ns) = (Vec::new(), Vec::new(), 0);
     if which != Which::Active {
-        let timeout = maps
-            .settings
-            .get(&0)?
-            .map_or(0, |settings| settings.expect_timeout_ns);
-        let all = maps.expectations.all()?;
-        found.extend(
-            all.iter()
-                .filter_map(|(key, e)| pending(key, e, timeout, context)),
-        );
+        let settings = maps.settings.get(&0)?;
+        timeout_ns = settings.map_or(0, |settings| settings.expect_timeout_ns);
+        waiting = maps.expectations.all()?;
     }
     if which != Which::Pending {
-        let flows: HashMap<Tuple, Flow> = maps.flows.all()?.into_iter().collect();
-        found.extend(
-            flows
-                .iter()
-                .filter_map(|(key, flow)| active(key, flow, &flows, context)),
-        );
+        flows = maps.flows.all()?;
     }
-    found.sort_by(|a, b| {
-        b.age_ms
-            .cmp(&a.age_ms)
-            .then_with(|| a.became.cmp(&b.became))
-    });
-    Ok(Translations {
+    Ok(of(&waiting, timeout_ns, flows, context))
+}
+
+/// Those of the tables' entries.
+#[must_use]
+pub fn of(
+    waiting: &[(ExpectationKey, Expectation)],
+    timeout_ns: u64,
+    flows: Vec<(Tuple, Flow)>,
+    context: &Context,
+) -> Translations {
+    let flows: HashMap<Tuple, Flow> = flows.into_iter().collect();
+    let pending = waiting
+        .iter()
+        .filter_map(|(key, e)| pending(key, e, timeout_ns, context));
+    let active = flows
+        .iter()
+        .filter_map(|(key, flow)| active(key, flow, &flows, context));
+    let mut found: Vec<_> = pending.chain(active).collect();
+    found.sort_by_key(|t| (Reverse(t.age_ms), t.became));
+    Translations {
         schema: SCHEMA,
         translations: found,
-    })
+    }
 }
 
 fn pending(
@@ -122,13 +133,13 @@ fn pending(
     let age_ms = context.ms_since(expectation.made_ns);
     Some(Translation {
         state: "pending",
-        session: session_id(expectation.session),
+        session: SessionId(expectation.session),
         announcement: Kind::from_byte(expectation.kind).name(),
         announced_by: By::role(expectation.role).name(),
         announced: endpoint(expectation.near, expectation.near_port),
         became: endpoint(key.addr, key.port),
-        peer: expectation.far_real.to_string(),
-        peer_seen: expectation.far_seen.to_string(),
+        peer: expectation.far_real.to_ip().into(),
+        peer_seen: expectation.far_seen.to_ip().into(),
         path: None,
         announcer_interface: context.interface(expectation.near_ifindex),
         peer_interface: context.interface(expectation.far_ifindex),
@@ -168,13 +179,13 @@ fn active(
             () if flags & FLOW_ESTABLISHED != 0 => "established",
             () => "connecting",
         },
-        session: session_id(flow.session),
+        session: SessionId(flow.session),
         announcement: Kind::from_byte(flow.kind).name(),
         announced_by: By::role(flow.role).name(),
         announced: endpoint(flow.to.dst, flow.to.dport),
         became: endpoint(key.dst, key.dport),
-        peer: endpoint(key.src, key.sport),
-        peer_seen: endpoint(flow.to.src, flow.to.sport),
+        peer: endpoint(key.src, key.sport).into(),
+        peer_seen: endpoint(flow.to.src, flow.to.sport).into(),
         path: Some(if flow.flags & FLOW_STACK == 0 {
             "redirect"
         } else {
@@ -272,16 +283,16 @@ pub(crate) mod tests {
         };
         assert_eq!((active.state, active.announcement), ("established", "PORT"));
         assert_eq!((active.path, pending.path), (Some("redirect"), None));
-        assert_eq!(active.announced, "10.10.0.1:4000");
-        assert_eq!(active.became, "61.144.1.2:5000");
-        assert_eq!(active.peer, "61.144.1.100:20");
+        assert_eq!(active.announced.to_string(), "10.10.0.1:4000");
+        assert_eq!(active.became.to_string(), "61.144.1.2:5000");
+        assert_eq!(active.peer.to_string(), "61.144.1.100:20");
         assert_eq!(
             (active.bytes_from_announcer, active.bytes_to_announcer),
             (90_000, 500)
         );
         assert_eq!((active.age_ms, active.idle_ms), (3000, Some(1000)));
         assert_eq!((pending.state, pending.announced_by), ("pending", "client"));
-        assert_eq!(pending.announced, "10.10.0.1:4001");
+        assert_eq!(pending.announced.to_string(), "10.10.0.1:4001");
         assert_eq!(pending.expires_in_ms, 58_000);
     }
 

@@ -229,6 +229,6 @@ impl Model {
             self.transfers.key(),
             "rows and tables belong together"
         );
-        transfer.session.parse().ok()
+        Some(transfer.session)
     }
 }

@@ -215,7 +215,7 @@ impl Model {
             .sessions
             .iter()
             .enumerate()
-            .map(|(n, session)| (sessions::id(session), n))
+            .map(|(n, session)| (session.id, n))
             .collect();
         self.verdicts.keep(&self.places);
         self.tables = Some(tables);
@@ -232,7 +232,7 @@ impl Model {
 
     /// Filters and orders all rows anew.
     fn arrange(&mut self) {
-        let filter = &self.filter;
+        let mut sieve = self.filter.sieve();
         let Some(tables) = &self.tables else {
             self.sessions.set(Vec::new());
             self.transfers.set(Vec::new());
@@ -243,7 +243,7 @@ impl Model {
         let mut rows: Vec<usize> = (0..all.len())
             .filter(|row| {
                 let session = &all[*row];
-                filter.lets_by(sessions::texts(session, verdicts.of(sessions::id(session))))
+                sieve.lets_by(|row| sessions::show(session, verdicts.of(session.id), row))
             })
             .collect();
         let list = &mut self.sessions;
@@ -254,15 +254,11 @@ impl Model {
             By::OF_SESSIONS[list.by],
             list.reversed,
         );
-        list.set(
-            rows.into_iter()
-                .map(|n| (n, sessions::id(&all[n])))
-                .collect(),
-        );
+        list.set(rows.into_iter().map(|n| (n, all[n].id)).collect());
 
         let all = &tables.transfers;
         let mut rows: Vec<usize> = (0..all.len())
-            .filter(|row| filter.lets_by(transfers::texts(&all[*row])))
+            .filter(|row| sieve.lets_by(|shown| transfers::show(&all[*row], shown)))
             .collect();
         let list = &mut self.transfers;
         order::transfers(
@@ -279,7 +275,10 @@ impl Model {
         let mut rows: Vec<usize> = (0..all.len())
             .filter(|row| {
                 let counter = all[*row].counter;
-                filter.lets_by([counter.name(), counter.description()])
+                sieve.lets_by(|row| {
+                    row.add(counter.name());
+                    row.add(counter.description());
+                })
             })
             .collect();
         let list = &mut self.refusals;
@@ -298,6 +297,11 @@ impl Model {
         })
     }
 
+    /// Whether which rows are seen depends on the verdicts of all.
+    fn needs_all(&self) -> bool {
+        By::OF_SESSIONS[self.sessions.by] == By::Verdict || !self.filter.is_empty()
+    }
+
     /// What is to be read next; `due`: it is time to read the tables again.
     #[must_use]
     pub fn ask(&self, due: bool) -> Ask {
@@ -305,9 +309,9 @@ impl Model {
         if !self.paused
             && let Some(tables) = &self.tables
         {
-            wanted = self
-                .verdicts
-                .wanted(self.seen(), &tables.sessions, self.at_ns);
+            wanted =
+                self.verdicts
+                    .wanted(self.seen(), &tables.sessions, self.needs_all(), self.at_ns);
         }
         if let Some(ladder) = &self.ladder
             && (!self.paused || !ladder.was_asked())

@@ -1,11 +1,9 @@
 //! In which order rows can stand.
 
-use std::net::SocketAddr;
-
 use super::{mode_of, rates::Rates, reasons::Reason, sessions, transfers, verdicts::Verdicts};
 use crate::{
     explain::verdict::Level,
-    view::{sessions::SessionView, translations::Translation},
+    view::{ends::Peer, sessions::SessionView, translations::Translation},
 };
 
 /// By what rows are ordered.
@@ -103,20 +101,8 @@ impl By {
 enum Value {
     Number(u64),
     Text(&'static str),
-    /// IPv4 before IPv6, by number; what is no address comes last.
-    Address(std::net::IpAddr, u16),
-    Other(String),
-}
-
-fn address(text: &str) -> Value {
-    match text.parse::<SocketAddr>() {
-        Ok(at) => Value::Address(at.ip(), at.port()),
-        // Of a pending connection's peer only the address is known.
-        Err(_) => match text.parse() {
-            Ok(ip) => Value::Address(ip, 0),
-            Err(_) => Value::Other(text.to_owned()),
-        },
-    }
+    /// IPv4 before IPv6, by number.
+    Address(Peer),
 }
 
 /// Puts rows in order: which they are, by what they are compared.
@@ -138,14 +124,14 @@ pub fn sessions(
     sort(rows, by, reversed, |row| {
         let session = &all[row];
         match by {
-            By::Client => address(&session.client),
-            By::Server => address(&session.server),
+            By::Client => Value::Address(session.client.into()),
+            By::Server => Value::Address(session.server.into()),
             By::Mode => Value::Text(sessions::mode(session)),
             By::State => Value::Text(session.state),
             By::Idle => Value::Number(session.idle_ms),
             By::Data => Value::Number(session.data_connections.into()),
             By::Refused => Value::Number(session.refusals.into()),
-            By::Verdict => Value::Number(match verdicts.of(sessions::id(session)) {
+            By::Verdict => Value::Number(match verdicts.of(session.id) {
                 Some(short) => match short.level {
                     Level::Problem => 0,
                     Level::Warning => 1,
@@ -163,8 +149,8 @@ pub fn transfers(rows: &mut [usize], all: &[Translation], rates: &Rates, by: By,
     sort(rows, by, reversed, |row| {
         let transfer = &all[row];
         match by {
-            By::Client => address(transfers::client(transfer)),
-            By::Server => address(transfers::server(transfer)),
+            By::Client => Value::Address(transfers::client(transfer)),
+            By::Server => Value::Address(transfers::server(transfer)),
             By::Mode => Value::Text(mode_of(transfer.announcement)),
             By::State => Value::Text(transfer.state),
             By::Bytes => Value::Number(transfers::bytes(transfer).sum()),

@@ -1,5 +1,7 @@
 //! What tests are made of.
 
+use std::net::SocketAddr;
+
 use ftp_nat_common::counter::Counter;
 use jiff::{Timestamp, ToSpan as _};
 
@@ -14,7 +16,7 @@ use crate::{
     top::reading::{Reading, Tables, Told},
     view::{
         SCHEMA,
-        sessions::{DataMode, PerEnd, SessionView},
+        sessions::{DataMode, Flags, PerEnd, SessionView},
         stats::{Fill, Stats},
         translations::Translation,
     },
@@ -35,17 +37,21 @@ pub(crate) fn setting() -> Setting {
     }
 }
 
+pub(crate) fn at(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
 /// A client's, by PORT, that is doing well.
 pub(crate) fn session(id: u64) -> SessionView {
     let client_port = 40_000 + id;
     SessionView {
-        id: format!("{id:016x}"),
-        client: format!("10.10.0.{}:{client_port}", id % 250),
-        client_seen: format!("61.144.1.2:{client_port}"),
-        server: "61.144.1.100:21".to_owned(),
-        server_seen: "61.144.1.100:21".to_owned(),
-        client_interface: Some("eth1".to_owned()),
-        server_interface: Some("eth0".to_owned()),
+        id: SessionId(id),
+        client: at(&format!("10.10.0.{}:{client_port}", id % 250)),
+        client_seen: at(&format!("61.144.1.2:{client_port}")),
+        server: at("61.144.1.100:21"),
+        server_seen: at("61.144.1.100:21"),
+        client_interface: Some("eth1".into()),
+        server_interface: Some("eth0".into()),
         client_domain: None,
         server_domain: None,
         state: "open",
@@ -54,7 +60,7 @@ pub(crate) fn session(id: u64) -> SessionView {
         announcement: Some("PORT"),
         trusted: true,
         encrypted: false,
-        flags: vec!["trusted", "greeted"],
+        flags: Flags::named(&["trusted", "greeted"]),
         age_ms: 1_000 * id,
         idle_ms: 500 * id,
         announcements: 1,
@@ -76,16 +82,16 @@ pub(crate) fn session(id: u64) -> SessionView {
 pub(crate) fn transfer(id: u64) -> Translation {
     Translation {
         state: "established",
-        session: format!("{id:016x}"),
+        session: SessionId(id),
         announcement: "PORT",
         announced_by: "client",
-        announced: format!("10.10.0.{}:{}", id % 250, 50_000 + id),
-        became: format!("61.144.1.2:{}", 50_000 + id),
-        peer: "61.144.1.100:20".to_owned(),
-        peer_seen: "61.144.1.100:20".to_owned(),
+        announced: at(&format!("10.10.0.{}:{}", id % 250, 50_000 + id)),
+        became: at(&format!("61.144.1.2:{}", 50_000 + id)),
+        peer: at("61.144.1.100:20").into(),
+        peer_seen: at("61.144.1.100:20").into(),
         path: Some("redirect"),
-        announcer_interface: Some("eth1".to_owned()),
-        peer_interface: Some("eth0".to_owned()),
+        announcer_interface: Some("eth1".into()),
+        peer_interface: Some("eth0".into()),
         announcer_domain: None,
         peer_domain: None,
         age_ms: 800 * id,
@@ -199,10 +205,10 @@ fn learned(id: u64) -> Happening {
     let session = session(id);
     Happening::SessionLearned {
         ends: crate::events::Ends {
-            client: session.client.parse().unwrap(),
-            client_seen: session.client_seen.parse().unwrap(),
-            server: session.server.parse().unwrap(),
-            server_seen: session.server_seen.parse().unwrap(),
+            client: session.client,
+            client_seen: session.client_seen,
+            server: session.server,
+            server_seen: session.server_seen,
         },
         midway: false,
     }
@@ -223,15 +229,15 @@ fn asked(id: u64, rest: Vec<Happening>) -> Record {
 /// What is known of three sessions: 1 works, 2 named another host, and 4 is in TLS.
 pub(crate) fn told() -> Told {
     let own = transfer(1);
-    let at = |text: &str| text.parse().unwrap();
+    let peer = at("61.144.1.100:20");
     let replied = |code, request| Happening::Replied { code, request };
     let works = vec![
         Happening::Announced {
             by: By::Client,
             form: Form::Port,
-            said: at(&own.announced),
-            told: at(&own.became),
-            expected: at(&own.became),
+            said: own.announced,
+            told: own.became,
+            expected: own.became,
         },
         replied(200, Request::Active),
         Happening::Requested {
@@ -240,17 +246,17 @@ pub(crate) fn told() -> Told {
         Happening::DataOpened {
             announced_by: By::Client,
             form: Some(Form::Port),
-            from: at(&own.peer),
-            to: at(&own.became),
-            from_seen: at(&own.peer_seen),
-            to_real: at(&own.announced),
+            from: peer,
+            to: own.became,
+            from_seen: peer,
+            to_real: own.announced,
         },
         replied(150, Request::Transfer),
         Happening::DataEnded {
             announced_by: By::Client,
             form: Some(Form::Port),
-            announcer: at(&own.announced),
-            peer: at(&own.peer),
+            announcer: own.announced,
+            peer,
             bytes_from_announcer: 2_000,
             bytes_to_announcer: 5_300_000,
             packets_from_announcer: 40,

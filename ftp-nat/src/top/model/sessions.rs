@@ -1,13 +1,7 @@
 //! Control connections as rows.
 
-use super::verdicts::Short;
-use crate::{events::SessionId, view::sessions::SessionView};
-
-/// A session's name; 0, which is none, where it can't be read.
-#[must_use]
-pub fn id(session: &SessionView) -> SessionId {
-    session.id.parse().unwrap_or(SessionId(0))
-}
+use super::{filter::Row, verdicts::Short};
+use crate::view::sessions::SessionView;
 
 /// How data connections are announced in it: by the last announcement.
 #[must_use]
@@ -20,19 +14,17 @@ pub fn mode(session: &SessionView) -> &'static str {
 }
 
 /// What a filter looks at.
-#[must_use]
-pub fn texts<'a>(session: &'a SessionView, verdict: Option<&'a Short>) -> [&'a str; 11] {
-    [
-        &session.id,
-        &session.client,
-        &session.client_seen,
-        &session.server,
-        &session.server_seen,
-        mode(session),
-        session.state,
-        session.last_refusal.unwrap_or_default(),
-        session.client_interface.as_deref().unwrap_or_default(),
-        session.server_interface.as_deref().unwrap_or_default(),
-        verdict.map_or("", |verdict| &verdict.says),
-    ]
+pub fn show(session: &SessionView, verdict: Option<&Short>, row: &mut Row) {
+    row.add(session.id);
+    row.add(session.client);
+    row.add(session.client_seen);
+    row.add(session.server);
+    row.add(session.server_seen);
+    row.add(mode(session));
+    row.add(session.state);
+    row.add(session.last_refusal.unwrap_or_default());
+    for interface in [&session.client_interface, &session.server_interface] {
+        row.add(interface.as_deref().unwrap_or_default());
+    }
+    row.add(verdict.map_or("", |verdict| &verdict.says));
 }

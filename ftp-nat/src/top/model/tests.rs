@@ -2,7 +2,7 @@
 
 use super::{
     keys::{Key, Wish},
-    sample::{model, now, reading, session, setting, tables, told, transfer},
+    sample::{at, model, now, reading, session, setting, tables, told, transfer},
     *,
 };
 use crate::{
@@ -10,12 +10,12 @@ use crate::{
     view::{sessions::SessionView, translations::Translation},
 };
 
-fn clients(model: &Model) -> Vec<&str> {
+fn clients(model: &Model) -> Vec<String> {
     let tables = model.tables.as_ref().unwrap();
     let seen = model.sessions.keys().iter();
     seen.map(|id| {
-        let session = tables.sessions.iter().find(|s| sessions::id(s) == *id);
-        session.unwrap().client.as_str()
+        let session = tables.sessions.iter().find(|s| s.id == *id);
+        session.unwrap().client.to_string()
     })
     .collect()
 }
@@ -28,7 +28,7 @@ fn type_in(model: &mut Model, text: &str) {
 
 fn with_clients(clients: &[&str]) -> Model {
     let sessions = clients.iter().zip(1..).map(|(client, id)| SessionView {
-        client: (*client).to_owned(),
+        client: at(client),
         ..session(id)
     });
     model(tables(sessions.collect(), Vec::new(), &[]))
@@ -95,6 +95,46 @@ fn problems_come_first_by_verdict() {
     let ids: Vec<_> = model.sessions.keys().iter().map(|id| id.0).collect();
     assert_eq!(ids, [2, 4, 1, 3], "problem, warning, works, not told yet");
     type_in(&mut model, "/foreign");
+    assert_eq!(model.sessions.keys(), [SessionId(2)]);
+}
+
+/// Answers as `run` does, until nothing is new.
+fn answer(model: &mut Model) {
+    for _ in 0..5 {
+        let ask = model.ask(false);
+        if !model.is_curious(&ask) {
+            return;
+        }
+        let mut told = told();
+        told.found
+            .sessions
+            .retain(|r| ask.sessions.contains(&r.session));
+        told.asked = ask.sessions;
+        model.take(Reading {
+            tables: None,
+            told: Ok(told),
+            ..reading(0, tables(Vec::new(), Vec::new(), &[]))
+        });
+    }
+    panic!("it asks and asks");
+}
+
+#[test]
+fn problems_come_first_among_very_many_sessions_too() {
+    let many = || model(tables((1..=3_000).map(session).collect(), Vec::new(), &[]));
+    let mut model = many();
+    model.sessions.go(isize::MAX);
+    answer(&mut model);
+    assert!(model.verdicts.of(SessionId(2)).is_none(), "it isn't seen");
+    type_in(&mut model, "s");
+    answer(&mut model);
+    let first = |model: &Model| model.sessions.keys()[..3].to_vec();
+    assert_eq!(first(&model), [2, 4, 1].map(SessionId));
+
+    let mut model = many();
+    model.sessions.go(isize::MAX);
+    type_in(&mut model, "/foreign");
+    answer(&mut model);
     assert_eq!(model.sessions.keys(), [SessionId(2)]);
 }
 

@@ -1,23 +1,30 @@
 //! Data connections as rows.
 
-use super::rates::Both;
-use crate::view::translations::Translation;
+use std::net::SocketAddr;
+
+use super::{filter::Row, rates::Both};
+use crate::{
+    events::SessionId,
+    view::{ends::Peer, translations::Translation},
+};
 
 /// What a data connection is known by.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(String);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    session: SessionId,
+    became: SocketAddr,
+    peer: Peer,
+}
 
 impl Key {
     /// Of one.
     #[must_use]
-    pub fn of(transfer: &Translation) -> Self {
-        let Translation {
-            session,
-            became,
-            peer,
-            ..
-        } = transfer;
-        Self(format!("{session} {became} {peer}"))
+    pub const fn of(transfer: &Translation) -> Self {
+        Self {
+            session: transfer.session,
+            became: transfer.became,
+            peer: transfer.peer,
+        }
     }
 }
 
@@ -33,21 +40,21 @@ fn by_client(transfer: &Translation) -> bool {
 
 /// The client's end.
 #[must_use]
-pub fn client(transfer: &Translation) -> &str {
+pub fn client(transfer: &Translation) -> Peer {
     if by_client(transfer) {
-        &transfer.announced
+        transfer.announced.into()
     } else {
-        &transfer.peer
+        transfer.peer
     }
 }
 
 /// The server's end.
 #[must_use]
-pub fn server(transfer: &Translation) -> &str {
+pub fn server(transfer: &Translation) -> Peer {
     if by_client(transfer) {
-        &transfer.peer
+        transfer.peer
     } else {
-        &transfer.announced
+        transfer.announced.into()
     }
 }
 
@@ -69,17 +76,14 @@ pub fn form(transfer: &Translation) -> &'static str {
 }
 
 /// What a filter looks at.
-#[must_use]
-pub fn texts(transfer: &Translation) -> [&str; 9] {
-    [
-        &transfer.session,
-        &transfer.announced,
-        &transfer.became,
-        &transfer.peer,
-        &transfer.peer_seen,
-        form(transfer),
-        transfer.announcement,
-        transfer.state,
-        transfer.path.unwrap_or_default(),
-    ]
+pub fn show(transfer: &Translation, row: &mut Row) {
+    row.add(transfer.session);
+    row.add(transfer.announced);
+    row.add(transfer.became);
+    row.add(transfer.peer);
+    row.add(transfer.peer_seen);
+    row.add(form(transfer));
+    row.add(transfer.announcement);
+    row.add(transfer.state);
+    row.add(transfer.path.unwrap_or_default());
 }

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 
 use crate::{
     events::SessionId,
-    explain::{Explained, Surroundings, judge, verdict::Level},
+    explain::{
+        Explained, Surroundings, judge,
+        verdict::{Level, Name},
+    },
     top::reading::Told,
     view::sessions::{PerEnd, SessionView},
 };
@@ -19,7 +22,12 @@ const STALE_NS: u64 = 5_000_000_000;
 /// a few ms.
 const AT_ONCE: usize = 32;
 
-/// With more sessions than this only those that are seen are asked for.
+/// The same where the verdicts of all are wanted. Of most of very many sessions
+/// `run` knows nothing, and says so at once.
+const AT_ONCE_OF_ALL: usize = 1_024;
+
+/// With more sessions than this only those that are seen are asked for, unless the
+/// verdicts of all are wanted.
 const FEW: usize = 1_000;
 
 /// A verdict in short.
@@ -53,6 +61,8 @@ struct Known {
     at_ns: u64,
     /// None where `run` knows nothing of it.
     short: Option<Short>,
+    /// Something is waited for, and that it didn't come is known by time alone.
+    waits: bool,
 }
 
 /// The verdicts.
@@ -82,20 +92,21 @@ impl Verdicts {
     }
 
     /// Which sessions to ask for: those that are seen first, and of them those of
-    /// which nothing is known.
+    /// which nothing is known. `of_all`: what is seen depends on all verdicts.
     pub fn wanted<'a>(
         &self,
         seen: impl Iterator<Item = &'a SessionView>,
         all: &'a [SessionView],
+        of_all: bool,
         now_ns: u64,
     ) -> Vec<SessionId> {
         let seen: Vec<_> = seen.collect();
-        let rest = if all.len() <= FEW { all } else { &[] };
+        let rest = if of_all || all.len() <= FEW { all } else { &[] };
         let mut wanted: Vec<(u8, u64, SessionId)> = Vec::new();
         let mut had = HashSet::new();
         let ranked = seen.into_iter().map(|s| (0, s));
         for (rank, session) in ranked.chain(rest.iter().map(|s| (2, s))) {
-            let id = super::sessions::id(session);
+            let id = session.id;
             if !had.insert(id) {
                 continue;
             }
@@ -104,14 +115,17 @@ impl Verdicts {
                 Some(known) if known.fingerprint != Fingerprint::of(session) => {
                     wanted.push((rank + 1, known.at_ns, id));
                 }
-                Some(known) if rank == 0 && now_ns.saturating_sub(known.at_ns) >= STALE_NS => {
+                Some(known)
+                    if (rank == 0 || known.waits)
+                        && now_ns.saturating_sub(known.at_ns) >= STALE_NS =>
+                {
                     wanted.push((rank + 1, known.at_ns, id));
                 }
                 Some(_) => {}
             }
         }
         wanted.sort_unstable();
-        wanted.truncate(AT_ONCE);
+        wanted.truncate(if of_all { AT_ONCE_OF_ALL } else { AT_ONCE });
         wanted.into_iter().map(|(_, _, id)| id).collect()
     }
 
@@ -135,11 +149,14 @@ impl Verdicts {
             };
             let record = told.found.sessions.iter().find(|r| r.session == *id);
             let verdicts = record.map(|record| judge::session(record, now, around));
+            let mut all = verdicts.iter().flatten();
+            let waits = all.any(|verdict| verdict.name == Name::Waiting);
             let short = verdicts.as_deref().and_then(short);
             let known = Known {
                 fingerprint: Fingerprint::of(session),
                 at_ns,
                 short,
+                waits,
             };
             self.known.insert(*id, known);
         }
@@ -190,13 +207,11 @@ mod tests {
     fn those_that_are_seen_are_asked_for_first_and_not_again_without_need() {
         let mut verdicts = Verdicts::default();
         let mut all: Vec<_> = (1..=40).map(session).collect();
-        let wanted = verdicts.wanted(all[38..].iter(), &all, 0);
+        let wanted = verdicts.wanted(all[38..].iter(), &all, false, 0);
         assert_eq!(wanted.len(), AT_ONCE);
         assert_eq!(numbers(&wanted[..3]), [39, 40, 1]);
         let now = Timestamp::UNIX_EPOCH;
-        let of = |id: SessionId, all: &[SessionView]| {
-            all.iter().position(|s| super::super::sessions::id(s) == id)
-        };
+        let of = |id: SessionId, all: &[SessionView]| all.iter().position(|s| s.id == id);
         let told = Told {
             asked: (1..=40).map(SessionId).collect(),
             ..told()
@@ -209,7 +224,7 @@ mod tests {
             &Surroundings::default(),
         );
         let ask = |all: &[SessionView], second: u64| {
-            numbers(&verdicts.wanted(all[..2].iter(), all, second * SECOND))
+            numbers(&verdicts.wanted(all[..2].iter(), all, false, second * SECOND))
         };
         assert!(ask(&all, 2).is_empty());
         assert_eq!(
@@ -222,11 +237,40 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_asked_for_again_where_nobody_sees_it() {
+        let mut verdicts = Verdicts::default();
+        let all: Vec<_> = (1..=2).map(session).collect();
+        let mut told = Told {
+            asked: vec![SessionId(1), SessionId(2)],
+            ..told()
+        };
+        let announced = |entry: &crate::events::Entry| {
+            matches!(entry.what, crate::events::Happening::Announced { .. })
+        };
+        let record = &mut told.found.sessions[0];
+        let at = record.entries.iter().position(announced).unwrap();
+        record.entries.truncate(at + 1);
+        let now = record.began;
+        let of = |id: SessionId| all.iter().find(|s| s.id == id);
+        verdicts.take(SECOND, now, &told, of, &Surroundings::default());
+        assert_eq!(verdicts.of(SessionId(1)).unwrap().says, "waiting");
+        let ask = |second| {
+            let wanted = verdicts.wanted([].iter(), &all, true, second * SECOND);
+            numbers(&wanted)
+        };
+        assert!(ask(2).is_empty());
+        assert_eq!(ask(6), [1]);
+    }
+
+    #[test]
     fn of_many_only_those_that_are_seen_are_asked_for() {
         let verdicts = Verdicts::default();
         let all: Vec<_> = (1..=FEW as u64 + 1).map(session).collect();
-        let wanted = verdicts.wanted(all[7..9].iter(), &all, 0);
+        let wanted = verdicts.wanted(all[7..9].iter(), &all, false, 0);
         assert_eq!(numbers(&wanted), [8, 9]);
+        let of_all = verdicts.wanted(all[7..9].iter(), &all, true, 0);
+        assert_eq!(of_all.len(), all.len());
+        assert_eq!(numbers(&of_all[..3]), [8, 9, 1]);
         assert!(verdicts.is_new(&wanted));
         assert!(!verdicts.is_new(&[]));
     }
@@ -240,7 +284,7 @@ mod tests {
             ..told()
         };
         let now = told.found.sessions[0].began;
-        let of = |id: SessionId| all.iter().find(|s| super::super::sessions::id(s) == id);
+        let of = |id: SessionId| all.iter().find(|s| s.id == id);
         verdicts.take(0, now, &told, of, &Surroundings::default());
         let says = |id| {
             verdicts

@@ -1,5 +1,7 @@
 //! The chosen row in full: what its columns have no room for.
 
+use std::fmt::Display;
+
 use ratatui::{
     Frame,
     layout::Rect,
@@ -46,16 +48,16 @@ fn lines(model: &Model, width: usize) -> Vec<String> {
 }
 
 /// An endpoint, and how the other end sees it where that differs.
-fn end(real: &str, seen: &str) -> String {
+fn end<T: Display + PartialEq>(real: &T, seen: &T) -> String {
     if real == seen {
-        real.to_owned()
+        real.to_string()
     } else {
         format!("{real} as {seen}")
     }
 }
 
-fn by(interface: Option<&String>, domain: Option<&String>) -> String {
-    let place = interface.map_or("the gateway itself", String::as_str);
+fn by(interface: Option<&str>, domain: Option<&str>) -> String {
+    let place = interface.unwrap_or("the gateway itself");
     domain.map_or_else(
         || format!(", {place}"),
         |domain| format!(", {place}, domain {domain}"),
@@ -64,12 +66,12 @@ fn by(interface: Option<&String>, domain: Option<&String>) -> String {
 
 fn session(session: &SessionView) -> Vec<String> {
     let client = by(
-        session.client_interface.as_ref(),
-        session.client_domain.as_ref(),
+        session.client_interface.as_deref(),
+        session.client_domain.as_deref(),
     );
     let server = by(
-        session.server_interface.as_ref(),
-        session.server_domain.as_ref(),
+        session.server_interface.as_deref(),
+        session.server_domain.as_deref(),
     );
     let refused = session
         .last_refusal

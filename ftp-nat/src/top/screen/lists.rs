@@ -234,7 +234,7 @@ fn session_row<'a>(
     columns: &[Column],
     paints: &Paints,
 ) -> Line<'a> {
-    let id = sessions::id(session);
+    let id = session.id;
     let base = if session.state == "closed" {
         paints.faint
     } else {
@@ -250,8 +250,11 @@ fn session_row<'a>(
     let cells = columns
         .iter()
         .map(|column| match column.heading {
-            " CLIENT" => Cell(format!(" {}", end(&session.client, column.width - 1)), base),
-            "SERVER" => Cell(session.server.clone(), base),
+            " CLIENT" => Cell(
+                format!(" {}", end(&session.client.to_string(), column.width - 1)),
+                base,
+            ),
+            "SERVER" => Cell(session.server.to_string(), base),
             "MODE" => Cell(sessions::mode(session).to_owned(), base),
             "STATE" => Cell(session.state.to_owned(), base),
             "AGE" => Cell(duration(session.age_ms), base),
@@ -320,10 +323,10 @@ fn transfer_row<'a>(
         .iter()
         .map(|column| match column.heading {
             " CLIENT" => {
-                let client = transfers::client(transfer);
-                Cell(format!(" {}", end(client, column.width - 1)), base)
+                let client = transfers::client(transfer).to_string();
+                Cell(format!(" {}", end(&client, column.width - 1)), base)
             }
-            "SERVER" => Cell(transfers::server(transfer).to_owned(), base),
+            "SERVER" => Cell(transfers::server(transfer).to_string(), base),
             "MODE" => Cell(transfers::form(transfer).to_owned(), base),
             "STATE" => Cell(
                 transfer.state.to_owned(),

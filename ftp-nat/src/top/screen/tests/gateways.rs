@@ -8,7 +8,7 @@ use crate::{
     top::{
         model::{
             Model,
-            sample::{model, reading, session, tables, told, transfer},
+            sample::{at, model, reading, session, tables, told, transfer},
         },
         reading::{Reading, Tables, Told},
     },
@@ -40,7 +40,7 @@ pub(super) fn busy(second: u64) -> Tables {
         SessionView {
             announcement: Some("229"),
             mode: Some("passive"),
-            server: "172.16.31.250:21".to_owned(),
+            server: at("172.16.31.250:21"),
             data_connections: 118,
             age_ms: 7_500_000,
             ..session(3)
@@ -58,8 +58,8 @@ pub(super) fn busy(second: u64) -> Tables {
             ..session(5)
         },
         SessionView {
-            client: "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]:40006".to_owned(),
-            server: "[2001:db8:ffff::21]:2121".to_owned(),
+            client: at("[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]:40006"),
+            server: at("[2001:db8:ffff::21]:2121"),
             announcement: Some("EPRT"),
             ..session(6)
         },
@@ -74,9 +74,9 @@ pub(super) fn busy(second: u64) -> Tables {
         Translation {
             announced_by: "server",
             announcement: "229",
-            announced: "172.16.31.250:61000".to_owned(),
-            became: "172.16.31.250:61000".to_owned(),
-            peer: "10.10.0.3:51003".to_owned(),
+            announced: at("172.16.31.250:61000"),
+            became: at("172.16.31.250:61000"),
+            peer: at("10.10.0.3:51003").into(),
             bytes_to_announcer: slow,
             path: Some("stack"),
             ..transfer(3)
@@ -85,9 +85,9 @@ pub(super) fn busy(second: u64) -> Tables {
             state: "pending",
             path: None,
             announcement: "EPRT",
-            announced: "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]:50006".to_owned(),
-            became: "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]:50006".to_owned(),
-            peer: "2001:db8:ffff::21".to_owned(),
+            announced: at("[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]:50006"),
+            became: at("[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]:50006"),
+            peer: at("[2001:db8:ffff::21]:0").ip().into(),
             ..transfer(6)
         },
     ];

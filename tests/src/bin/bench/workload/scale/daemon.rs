@@ -36,6 +36,8 @@ pub fn run(effort: &Effort, sessions: &[Session]) -> Result<Vec<Case>> {
         ensure!(shown == sessions.len(), "{shown} sessions were listed");
     }
 
+    let looking = super::screen::run(effort, &helper, &maps, sessions)?;
+
     let (mut sweeping, mut ending) = (Vec::new(), Vec::new());
     for turn in 0..effort.pairs {
         helper.terminate()?;
@@ -87,6 +89,7 @@ pub fn run(effort: &Effort, sessions: &[Session]) -> Result<Vec<Case>> {
             "from SIGTERM to its end, in a sweep",
             ending,
         ),
+        looking,
     ])
 }
 
