@@ -28,7 +28,7 @@ pub fn ensure(folder: &Path, programs: &[Unpacked]) -> Result<()> {
 }
 
 fn is_ready(folder: &Path, wanted: &Unpacked) -> bool {
-    launcher(folder, wanted).exists()
+    fs::read_to_string(launcher(folder, wanted)).is_ok_and(|text| text == launching(wanted))
         && missing_libraries(&folder.join(wanted.name), wanted).is_ok_and(|m| m.is_empty())
 }
 
@@ -52,7 +52,7 @@ fn unpack(folder: &Path, wanted: &Unpacked) -> Result<()> {
             Ok(())
         },
     )?;
-    write_launcher(folder, wanted, &place)
+    write_launcher(folder, wanted)
 }
 
 /// Downloads the packages that `list` names and unpacks them into `place`, after
@@ -139,7 +139,10 @@ fn missing_libraries(place: &Path, wanted: &Unpacked) -> Result<Vec<String>> {
             // A static program has no libraries, which is no failure.
             .args(["-c", "ldd \"$0\" 2>&1 || [ -x \"$0\" ]"])
             .arg(place.join(wanted.program))
-            .env("LD_LIBRARY_PATH", library_path(place)),
+            .env(
+                "LD_LIBRARY_PATH",
+                library_path(&place.display().to_string()),
+            ),
     )?;
     Ok(text
         .lines()
@@ -149,23 +152,30 @@ fn missing_libraries(place: &Path, wanted: &Unpacked) -> Result<Vec<String>> {
         .collect())
 }
 
-fn library_path(place: &Path) -> String {
+fn library_path(place: &str) -> String {
     let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
-    format!("{0}/usr/lib/{triplet}:{0}/lib/{triplet}", place.display())
+    format!("{place}/usr/lib/{triplet}:{place}/lib/{triplet}")
 }
 
-/// `exec` keeps the process id, which whoever started the program will kill.
-fn write_launcher(folder: &Path, wanted: &Unpacked, place: &Path) -> Result<()> {
+/// What a launcher is. It finds its program from where it is itself, as the folder
+/// of all of them may be moved or copied. `exec` keeps the process id, which whoever
+/// started the program will kill.
+fn launching(wanted: &Unpacked) -> String {
+    format!(
+        "#!/bin/sh\nplace=${{0%/*}}/../{}\nLD_LIBRARY_PATH=\"{}\" exec \"$place/{}\" \"$@\"\n",
+        wanted.name,
+        library_path("$place"),
+        wanted.program,
+    )
+}
+
+fn write_launcher(folder: &Path, wanted: &Unpacked) -> Result<()> {
     let file = launcher(folder, wanted);
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
-    let text = format!(
-        "#!/bin/sh\nLD_LIBRARY_PATH='{}' exec '{}' \"$@\"\n",
-        library_path(place),
-        place.join(wanted.program).display(),
-    );
-    fs::write(&file, text).with_context(|| format!("can't write {}", file.display()))?;
+    fs::write(&file, launching(wanted))
+        .with_context(|| format!("can't write {}", file.display()))?;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
     Ok(())
 }
@@ -176,5 +186,37 @@ fn remove(folder: &Path) -> Result<()> {
             Err(error).with_context(|| format!("can't remove {}", folder.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_where_their_folder_was_moved_to() {
+        let wanted = Unpacked {
+            name: "told",
+            program: "usr/sbin/told",
+            package: "told",
+            with: &[],
+        };
+        let at = tempfile::tempdir().unwrap();
+        let [before, after] = ["a folder", "moved"].map(|name| at.path().join(name));
+        let program = before.join("told").join(wanted.program);
+        fs::create_dir_all(program.parent().unwrap()).unwrap();
+        fs::write(&program, "#!/bin/sh\necho $LD_LIBRARY_PATH: \"$@\"\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        write_launcher(&before, &wanted).unwrap();
+        fs::rename(&before, &after).unwrap();
+
+        let said = process::output(Command::new(launcher(&after, &wanted)).args(["a", "b  c"]));
+        let said = said.unwrap();
+        assert!(said.trim_end().ends_with(": a b  c"), "{said}");
+        assert!(said.contains("moved/bin/../told/usr/lib/"), "{said}");
+        // One of another kind is written anew.
+        assert!(is_ready(&after, &wanted));
+        fs::write(launcher(&after, &wanted), "#!/bin/sh\nexec /elsewhere\n").unwrap();
+        assert!(!is_ready(&after, &wanted));
     }
 }
