@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory as _, Subcommand};
 use super::{Cli, given, output};
 use crate::{
     config::{self, File, Keys},
+    error::Error,
     loader::interfaces,
     sys::links,
 };
@@ -28,11 +29,20 @@ enum Action {
         /// The file.
         #[arg(default_value = config::DEFAULT_PATH)]
         file: PathBuf,
+        /// The same, as for `run`.
+        #[arg(
+            long = "config",
+            value_name = "FILE",
+            hide = true,
+            conflicts_with = "file"
+        )]
+        as_option: Option<PathBuf>,
     },
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
-    let Action::Check { file } = &options.action;
+    let Action::Check { file, as_option } = &options.action;
+    let file = as_option.as_ref().unwrap_or(file);
     let count = File::read(file, &Keys::of(Cli::command()))?.len();
     // As `run` would: what is wrong only together is found too.
     let Some((_, plan)) = given::planned(Some(file)) else {
@@ -40,11 +50,16 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     };
     let plan = plan?;
     let config = &plan.config;
-    if let Err(e) = interfaces::select(&config.wan, &config.lan, &links::all()?) {
-        log::warn!(
+    match interfaces::select(&config.wan, &config.lan, &links::all()?) {
+        Ok(_) => {}
+        // On every machine.
+        Err(e @ (Error::InterfaceTwice { .. } | Error::InterfaceBothKinds { .. })) => {
+            return Err(anyhow::Error::new(e).context(file.display().to_string()));
+        }
+        Err(e) => log::warn!(
             "`run` with this file alone would be refused here: {}",
             e.whole()
-        );
+        ),
     }
     let keys = if count == 1 { "key" } else { "keys" };
     output::text(&format!("{}: good, {count} {keys} set\n", file.display()))

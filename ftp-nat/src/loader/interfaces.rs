@@ -137,16 +137,19 @@ pub(crate) fn select(wan: &[String], lan: &[String], devices: &[Device]) -> Resu
     if named().next().is_none() {
         return Err(Error::NoInterface);
     }
-    let mut selected: Vec<Selected> = Vec::new();
-    for (name, is_lan) in named() {
-        if let Some(before) = selected.iter().find(|s| s.name == *name) {
+    // First, for it is wrong on every machine.
+    for (n, (name, is_lan)) in named().enumerate() {
+        if let Some((_, was_lan)) = named().take(n).find(|(before, _)| *before == name) {
             let name = name.clone();
-            return Err(if before.lan == is_lan {
+            return Err(if was_lan == is_lan {
                 Error::InterfaceTwice { name }
             } else {
                 Error::InterfaceBothKinds { name }
             });
         }
+    }
+    let mut selected: Vec<Selected> = Vec::new();
+    for (name, is_lan) in named() {
         let device = devices.iter().find(|d| d.name == *name).ok_or_else(|| {
             let existing: Vec<_> = devices.iter().map(|d| d.name.as_str()).collect();
             Error::NoSuchInterface {
