@@ -44,7 +44,8 @@ fn find(listing: &str, interfaces: &[&str]) -> Vec<Finding> {
                 format!("{of} with hardware offload: what the device forwards, ftp-nat doesn't see")
             } else {
                 format!(
-                    "{of}: control connections in it go past the forward chain, which was not tried"
+                    "{of}: what is in it goes past the forward chain, not past ftp-nat; that was \
+                     tried with control connections alone"
                 )
             },
             mend: MEND.to_owned(),

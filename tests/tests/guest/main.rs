@@ -6,6 +6,7 @@
 //! instruction is emulated.
 
 mod floor;
+mod flow_table;
 mod links;
 mod site;
 mod vrf;
