@@ -1,5 +1,5 @@
 //! What ftp-nat costs traffic that has nothing to do with FTP. One gateway with
-//! netfilter's NAT, with ftp-nat and without it in turns.
+//! netfilter's NAT, with ftp-nat, with programs that do nothing and with none, in turns.
 
 use std::{
     io::Write as _,
@@ -7,7 +7,12 @@ use std::{
 };
 
 use anyhow::Result;
-use ftp_nat_tests::lab::{Lab, Offloads, ftp_nat::FtpNat};
+use ftp_nat_tests::lab::{
+    Lab, Offloads,
+    bpf::{Attached, Instruction, Kind, Program},
+    firewall::{LAN, WAN},
+    ftp_nat::FtpNat,
+};
 
 use crate::{
     ends::{BLOCK, Client, LIMIT, SIGNAL, datagrams, send_unpaced, stream},
@@ -18,9 +23,15 @@ use crate::{
 
 /// No port of FTP's.
 const PORT: u16 = 5001;
-/// Labels: with ftp-nat, and without it.
+/// What is on the gateway's hooks.
 const WITH: &str = "with ftp-nat";
+/// What a program costs that is there at all: ftp-nat can't cost less.
+const EMPTY: &str = "with programs that do nothing";
 const WITHOUT: &str = "without";
+
+/// `BPF_TCX_INGRESS`, `BPF_TCX_EGRESS`, and `TCX_NEXT`.
+const HOOKS: [u32; 2] = [46, 47];
+const NEXT: i32 = -1;
 
 /// What is measured in each turn.
 const CASES: [(&str, &str); 5] = [
@@ -37,15 +48,19 @@ pub fn run(effort: &Effort) -> Result<Vec<Case>> {
     ends.know_neighbours()?;
     send_unpaced(&ends)?;
     let alone = Alone::new()?;
-    let mut figures = CASES.map(|_| [WITH, WITHOUT].map(Series::new));
+    let mut figures = CASES.map(|_| [WITH, EMPTY, WITHOUT].map(Series::new));
     // Each is a small difference of two large figures: more turns than elsewhere.
     let turns = if effort.quick { 1 } else { 2 * effort.pairs };
     for turn in 0..turns {
-        for n in [turn % 2, 1 - turn % 2] {
-            let helpers = match n {
-                0 => vec![ends.ftp_nat().start()?, alone.lab.ftp_nat().start()?],
-                _ => Vec::new(),
-            };
+        for n in (0..3).map(|n| (turn + n) % 3) {
+            let (mut helpers, mut empty) = (Vec::new(), Vec::new());
+            for lab in [&ends, &alone.lab] {
+                match n {
+                    0 => helpers.push(lab.ftp_nat().start()?),
+                    1 => empty.extend(do_nothing(lab)?),
+                    _ => {}
+                }
+            }
             let got = measure(&ends, &alone, effort)?;
             for (series, figure) in figures.iter_mut().zip(got) {
                 series[n as usize].samples.push(figure);
@@ -56,9 +71,24 @@ pub fn run(effort: &Effort) -> Result<Vec<Case>> {
     let cases = CASES.iter().zip(figures).map(|((name, unit), series)| {
         Case::new(*name, unit, series.into())
             .ratio(WITH, WITHOUT, Some(Target::AtLeast(0.99)))
+            .ratio(EMPTY, WITHOUT, None)
+            .ratio(WITH, EMPTY, None)
             .print()
     });
     Ok(cases.collect())
+}
+
+/// At all the hooks that ftp-nat has a program at.
+fn do_nothing(lab: &Lab) -> Result<Vec<Attached>> {
+    lab.gateway.enter(|| {
+        let program = Program::load(Kind::Tc, &[Instruction::set(0, NEXT), Instruction::exit()])?;
+        let places = [LAN, WAN]
+            .into_iter()
+            .flat_map(|i| HOOKS.map(|hook| (i, hook)));
+        places
+            .map(|(interface, hook)| program.attach(interface, hook, 0))
+            .collect()
+    })
 }
 
 fn remove(mut helper: FtpNat) -> Result<()> {
