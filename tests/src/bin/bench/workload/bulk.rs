@@ -35,7 +35,8 @@ pub fn run(effort: &Effort) -> Result<Vec<Case>> {
             let case = Case::new(name, "Mbit/s", series)
                 .ratio(ftp_nat, netfilter, Some(Target::AtLeast(wanted)))
                 .ratio(ftp_nat, nat, None)
-                .ratio(ftp_nat, routed, None);
+                .ratio(ftp_nat, routed, None)
+                .ratio(routed, netfilter, None);
             cases.push(case.print());
         }
     }

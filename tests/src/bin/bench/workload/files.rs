@@ -26,7 +26,8 @@ pub fn run(effort: &Effort) -> Result<Vec<Case>> {
             let case = Case::new(format!("files: {form}, {text}"), "files/s", series)
                 .ratio(ftp_nat, netfilter, wanted)
                 .ratio(ftp_nat, nat, None)
-                .ratio(ftp_nat, routed, None);
+                .ratio(ftp_nat, routed, None)
+                .ratio(routed, netfilter, None);
             cases.push(case.print());
         }
     }
