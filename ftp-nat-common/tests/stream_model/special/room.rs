@@ -44,6 +44,19 @@ fn a_fin_waits_until_what_it_sets_free_fits() {
     let (whole_lines, mut stream) = lines(6);
     stream.extend(b"PORT 10,10,0,1");
     cut_at_any_capacity(&whole_lines, &stream);
+    // What is held was so before, and all comes again with the FIN.
+    for capacity in 64..whole_lines.plan.output.len() + 20 {
+        let mut gateway = Gateway::new(whole_lines.setting.clone(), &stream);
+        assert!(gateway.near_sends(&packet(0, &stream)).is_some());
+        gateway.setting.capacity = capacity;
+        let all = Packet {
+            fin: true,
+            ..packet(0, &stream)
+        };
+        let out = gateway.near_sends(&all).expect("a part fits");
+        let whole = gateway.plan.output.len();
+        assert_eq!(out.fin, capacity >= whole, "{capacity} of {whole}");
+    }
 }
 
 fn cut_at_any_capacity(like: &Gateway, stream: &[u8]) {
