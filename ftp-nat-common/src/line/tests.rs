@@ -2,6 +2,9 @@ use super::*;
 use crate::session::SERVER;
 use std::{string::String, vec::Vec};
 
+mod held;
+mod kept;
+
 /// Feeds a stream and lists every complete announcement with the text it was held in.
 fn announcements(role: usize, stream: &[u8]) -> Vec<(Kind, String, u16, String)> {
     let mut line = Line::default();
