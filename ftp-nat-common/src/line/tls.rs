@@ -88,6 +88,7 @@ impl Line {
 mod tests {
     use super::*;
     use crate::session::SERVER;
+    use std::vec::Vec;
 
     fn text_begins_at(role: usize, stream: &[u8]) -> Option<usize> {
         let mut line = Line::default();
@@ -127,5 +128,78 @@ mod tests {
             text_begins_at(CLIENT, b"\x16\x03\x01\x00\x00\r\nPORT 1"),
             None
         );
+    }
+
+    #[test]
+    fn a_record_is_as_long_as_both_bytes_say() {
+        for len in [1, 255, 256, 257, 0x0302] {
+            let mut stream = Vec::from([23, 3, 3, (len >> 8) as u8, len as u8]);
+            stream.resize(5 + len, b'x');
+            stream.extend(b"NOOP");
+            assert_eq!(text_begins_at(CLIENT, &stream), Some(5 + len), "{len}");
+        }
+    }
+
+    #[test]
+    fn there_are_five_types_of_records() {
+        for kind in 0..=255 {
+            let first = [kind, 3, 3, 0, 0, b'N'];
+            let later = [22, 3, 3, 0, 0, kind, 3, 3, 0, 1, b'x', b'N'];
+            let known = matches!(kind, 20..=24);
+            assert_eq!(text_begins_at(CLIENT, &first), known.then_some(5), "{kind}");
+            let expected = if kind.is_ascii_alphabetic() {
+                Some(5)
+            } else {
+                known.then_some(11)
+            };
+            assert_eq!(text_begins_at(CLIENT, &later), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn behind_a_gap_no_record_is_followed() {
+        for seen in [
+            &b""[..],
+            b"\x16",
+            b"\x16\x03\x03\x00",
+            b"\x16\x03\x03\x00\x00",
+        ] {
+            let mut line = Line::default();
+            line.enter_tls();
+            for b in seen {
+                assert!(!line.leaves_tls(CLIENT, *b));
+            }
+            line.lost();
+            assert!(line.in_tls());
+            for b in b"\x16\x03\x03\x00\x00NOOP\r\nNOOP\r\n" {
+                assert!(!line.leaves_tls(CLIENT, *b), "{seen:?}");
+            }
+        }
+        let mut line = Line::default();
+        line.lost();
+        assert!(!line.in_tls());
+    }
+
+    /// Of the line that TLS began in nothing is left.
+    #[test]
+    fn the_text_behind_tls_begins_anew() {
+        for (role, before, text) in [
+            (CLIENT, &b"NOO"[..], &b"PORT 10,10,0,1,30,4\r"[..]),
+            (CLIENT, b"EPRT |2|1:", b"PORT 10,10,0,1,30,4\r"),
+            (SERVER, b"22", b"227 (10,10,0,1,30,4)"),
+            (SERVER, b"220-Hi\r\n", b"227 (10,10,0,1,30,4)"),
+        ] {
+            let mut line = Line::default();
+            for b in before {
+                line.feed(role, *b);
+            }
+            line.enter_tls();
+            for b in b"\x16\x03\x03\x00\x00" {
+                assert!(!line.leaves_tls(role, *b));
+            }
+            assert!(line.leaves_tls(role, text[0]) && line.at_start());
+            let released = text.iter().map(|b| line.feed(role, *b).step).last();
+            assert_eq!(released, Some(super::super::Step::Release), "{before:?}");
+        }
     }
 }
