@@ -68,4 +68,17 @@ mod tests {
         let new = sum(&bytes[10..20]);
         assert_eq!(apply(check, diff(old, new)), !fold(sum(&bytes)));
     }
+
+    #[test]
+    fn a_carry_goes_around() {
+        assert_eq!(add(u32::MAX, 0), u32::MAX);
+        assert_eq!(add(u32::MAX, 1), 1);
+        assert_eq!(add(0xffff_0000, 0x0001_0002), 3);
+        // What a difference is taken of may be greater than what it is taken to.
+        for (old, new) in [(0, 0), (1, 0), (0, 1), (0xffff_ffff, 5), (5, 0xffff_fffe)] {
+            let there = fold(add(fold(old) as u32, diff(old, new)));
+            let is = |n: u16| if n == 0xffff { 0 } else { n };
+            assert_eq!(is(there), is(fold(new)), "{old:#x} {new:#x}");
+        }
+    }
 }
