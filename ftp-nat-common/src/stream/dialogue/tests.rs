@@ -1,9 +1,11 @@
 use super::*;
 use crate::{
     addr::{Addr, Port},
-    session::{SESSION_EPSV_ALL, SESSION_FIN_SERVER, SESSION_LOGGED_IN},
+    session::{SESSION_EPSV_ALL, SESSION_FIN_SERVER, SESSION_LOGGED_IN, SESSION_PORT_SET},
 };
 use std::vec::Vec;
+
+mod admission;
 
 /// Notes what is withdrawn and counted.
 #[derive(Default)]
@@ -212,5 +214,118 @@ fn who_has_said_all_announces_nothing_more() {
         session.requests.push(Request::Passive);
         let answer = admit(&session, role, &said(role));
         assert_eq!(answer.is_ok(), admitted, "{role} {flags:#x}");
+    }
+}
+
+/// A dialogue of which nothing was said so far.
+fn unbegun() -> Dialogue {
+    Dialogue {
+        session: Session::default(),
+        world: World::default(),
+    }
+}
+
+#[test]
+fn the_first_line_tells_that_it_may_be_ftp() {
+    for (line, greeted) in [
+        ("220-Hi\r\n", true),
+        ("120-Soon\r\n", true),
+        ("120 Soon\r\n", true),
+        ("299 Hi\r\n", true),
+        ("300-Hi\r\n", false),
+        ("300 Hi\r\n", false),
+        ("421-Too many\r\n", false),
+        ("099 Hi\r\n", false),
+    ] {
+        let mut d = unbegun();
+        d.server(line);
+        assert_eq!(d.has(SESSION_GREETED), greeted, "{line}");
+        assert!(!d.has(SESSION_NOT_FTP), "{line}");
+    }
+    // 1xx ends no greeting: 220 follows it, and answers nothing either.
+    let mut d = unbegun();
+    d.client("EPSV ALL\r\n").server("120 Soon\r\n220 Hi\r\n");
+    assert!(!d.has(SESSION_EPSV_ALL));
+    d.server("200 Ok\r\n");
+    assert!(d.has(SESSION_EPSV_ALL));
+}
+
+#[test]
+fn only_what_begins_with_no_ftp_is_none() {
+    for (role, line) in [
+        (CLIENT, "P?\r\n"),
+        (CLIENT, "\0\x01\r\n"),
+        (SERVER, "HTTP/1.1 400\r\n"),
+        (SERVER, "2200 Hi\r\n"),
+    ] {
+        let mut d = unbegun();
+        d.say(role, line);
+        assert!(d.has(SESSION_NOT_FTP), "{line:?}");
+        assert!(d.world.counted.contains(&Counter::NotFtp));
+        let mut d = Dialogue::new();
+        d.client("NOOP\r\n").say(role, line);
+        assert!(!d.has(SESSION_NOT_FTP), "{line:?} later on");
+    }
+    let mut d = Dialogue::new();
+    d.client("NOOP\r\n").client("Host: example.org\r\n");
+    assert!(d.has(SESSION_NOT_FTP), "another protocol's at any time");
+    let mut d = unbegun();
+    d.client("\x16");
+    assert!(d.has(SESSION_NOT_FTP), "TLS, before any line's end");
+}
+
+#[test]
+fn what_is_not_parsed_is_unread() {
+    assert!(!is_unread(0) && !is_unread(!(SESSION_NOT_FTP | SESSION_ENCRYPTED)));
+    assert!(is_unread(SESSION_NOT_FTP) && is_unread(SESSION_ENCRYPTED));
+}
+
+/// RFC 959 section 3.2: the default data port is used until another one is set.
+#[test]
+fn a_data_port_is_set_by_what_is_accepted_and_until_rein() {
+    for (command, reply, set) in [
+        ("PORT 10,0,0,1,9,8\r\n", "200 Ok\r\n", true),
+        ("PORT 10,0,0,1,9,8\r\n", "399 Ok\r\n", true),
+        ("PORT 10,0,0,1,9,8\r\n", "400 No\r\n", false),
+        ("EPRT |1|10.0.0.1|7684|\r\n", "200 Ok\r\n", true),
+        ("EPRT |1|10.0.0.1|7684|\r\n", "522 No\r\n", false),
+        ("LPRT 4,4,1,2,3,4,2,5,6\r\n", "200 Ok\r\n", true),
+        ("PASV\r\n", "227 Ok (10,0,0,5,200,15)\r\n", true),
+        ("PASV\r\n", "502 No\r\n", false),
+        ("EPSV\r\n", "229 Ok (|||7684|)\r\n", true),
+        ("NOOP\r\n", "200 Ok\r\n", false),
+    ] {
+        let mut d = Dialogue::new();
+        d.client(command).server(reply);
+        assert_eq!(d.has(SESSION_PORT_SET), set, "{command} {reply}");
+        d.client("REIN\r\n").server("502 No\r\n");
+        assert_eq!(d.has(SESSION_PORT_SET), set, "{command} {reply}");
+        d.client("REIN\r\n").server("220 Again\r\n");
+        assert!(!d.has(SESSION_PORT_SET), "{command} {reply}");
+    }
+    let mut d = Dialogue::new();
+    d.client("PASS x\r\n").server("230 In\r\n");
+    d.client("REIN\r\n").server("220 Again\r\n");
+    assert!(!d.has(SESSION_LOGGED_IN));
+}
+
+#[test]
+fn replies_without_an_address_are_counted_as_what_they_are() {
+    for (command, reply, counted) in [
+        (
+            "LPSV\r\n",
+            "228 Ok (4,4,1,2,3,4,2,5,6)\r\n",
+            Some(Counter::PassedLongForm),
+        ),
+        ("EPSV\r\n", "229 Ok\r\n", Some(Counter::PassedUnparsed)),
+        ("PASV\r\n", "227 Ok\r\n", Some(Counter::PassedUnparsed)),
+        ("PASV\r\n", "227 (10,0,0,5,200,15)\r\n", None),
+        ("EPSV\r\n", "229 (|||7684|)\r\n", None),
+        ("NOOP\r\n", "200 Ok\r\n", None),
+    ] {
+        let mut d = Dialogue::new();
+        d.client(command).server(reply);
+        let counted: Vec<_> = counted.into_iter().collect();
+        assert_eq!(d.world.counted, counted, "{command} {reply}");
     }
 }
