@@ -197,3 +197,6 @@ fn same_bytes(a: &[u8; TEXT_MAX], b: &[u8; TEXT_MAX], len: u32) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests;
