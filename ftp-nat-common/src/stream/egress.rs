@@ -78,3 +78,75 @@ pub fn sack_block(half: &Half, edits: Option<&Edits>, start: Seq, end: Seq) -> O
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 100 bytes were sent as 107; what follows was taken up in its middle.
+    fn picked_up() -> Half {
+        Half {
+            in_nxt: Seq(1100),
+            out_nxt: Seq(1107),
+            far_una: Seq(1107),
+            snd_max: Seq(1100),
+            flags: HALF_UNSYNCED | HALF_LAST,
+            ..Half::default()
+        }
+    }
+
+    #[test]
+    fn what_far_has_that_was_not_seen_is_not_known() {
+        let mut half = picked_up();
+        half.k = 3;
+        let mut line = Line::default();
+        let acked = acknowledge(&mut half, &mut line, None, Seq(1157));
+        assert_eq!(acked, Acked::Resynced(Seq(1150)));
+        assert_eq!((half.in_nxt, half.out_nxt), (Seq(1150), Seq(1157)));
+        assert_eq!(half.far_una, Seq(1157));
+        assert_eq!(half.flags & HALF_LAST, 0, "the last byte was not seen");
+        assert_eq!(half.k, 0, "nor is anything held");
+        assert!(!line.at_start() && !line.is_first());
+        // What was seen is known.
+        let mut half = picked_up();
+        let mut line = Line::default();
+        let acked = acknowledge(&mut half, &mut line, None, Seq(1107));
+        assert_eq!(acked, Acked::Mapped(Seq(1100)));
+        assert_ne!(half.flags & HALF_LAST, 0);
+        assert!(line.at_start());
+    }
+
+    #[test]
+    fn no_block_is_left_of_what_is_held() {
+        let half = Half {
+            in_nxt: Seq(1110),
+            held_len: 10,
+            flags: 0,
+            ..picked_up()
+        };
+        for (start, end, block) in [
+            (1107, 1112, None),
+            (1107, 1107, None),
+            (1100, 1100, None),
+            (1090, 1100, Some((Seq(1083), Seq(1093)))),
+            (1100, 1107, Some((Seq(1093), Seq(1100)))),
+            (1100, 1112, Some((Seq(1093), Seq(1100)))),
+        ] {
+            let told = sack_block(&half, None, Seq(start), Seq(end));
+            assert_eq!(told, block, "{start} to {end}");
+        }
+    }
+
+    #[test]
+    fn what_overtook_is_reported_up_to_its_end_and_no_further() {
+        let half = Half {
+            flags: HALF_FROZEN,
+            frozen: Seq(1150),
+            ..picked_up()
+        };
+        for (end, told) in [(1156, 1149), (1157, 1150), (1158, 1150), (1200, 1150)] {
+            let block = sack_block(&half, None, Seq(1117), Seq(end));
+            assert_eq!(block, Some((Seq(1110), Seq(told))), "{end}");
+        }
+    }
+}

@@ -256,3 +256,35 @@ pub trait Environment {
         dialogue::line_ended(session, role, self);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_half_is_needed_while_anything_of_it_differs() {
+        let plain = Half::starting_at(Seq(1000));
+        assert!(!plain.is_needed());
+        let shifted = Half {
+            out_nxt: Seq(1001),
+            ..plain
+        };
+        let shortened = Half {
+            out_nxt: Seq(999),
+            ..plain
+        };
+        let holding = Half {
+            in_nxt: Seq(1001),
+            held_len: 1,
+            ..plain
+        };
+        let edited = Half {
+            edits_len: 1,
+            ..plain
+        };
+        for half in [shifted, shortened, holding, edited] {
+            assert!(half.is_needed(), "{half:?}");
+        }
+        assert_eq!(holding.shift(), 0);
+    }
+}

@@ -60,6 +60,7 @@ mod tests {
             out_nxt: Seq(1107),
             far_una: Seq(1107),
             snd_max: Seq(1100),
+            flags: HALF_LAST,
             ..Half::default()
         }
     }
@@ -71,6 +72,8 @@ mod tests {
         let (half, line) = (&mut session.half[CLIENT], &mut session.line[CLIENT]);
         assert_eq!(fragment(half, line, Seq(1100), 24), Some(Seq(1107)));
         assert!(!line.at_start(), "its end isn't known to be a line's");
+        assert_eq!(half.flags & HALF_LAST, 0, "nor is its last byte");
+        assert_eq!(half.snd_max, Seq(1124));
         assert_eq!((half.in_nxt, half.shift()), (Seq(1124), 7));
         assert_eq!(
             acknowledge(half, line, None, Seq(1157)),

@@ -301,4 +301,84 @@ mod tests {
             "what was unseen may have ended in mid-line"
         );
     }
+
+    /// What far has already can't be sent again where nobody knows what it was.
+    #[test]
+    fn a_probe_is_of_a_byte_that_is_known_or_that_far_will_not_read() {
+        let probe = |flags: u32, far_una: u32| {
+            let mut half = Half::starting_at(Seq(1000));
+            (half.flags, half.far_una, half.last) = (flags, Seq(far_una), b'x');
+            let segment = Segment {
+                seq: Seq(1000),
+                len: 5,
+                flags: flag::ACK,
+                capacity: 1460,
+            };
+            finish(&mut Box::new(Run::new()), &mut half, &segment)
+        };
+        let sent = |seq: u32| Outcome::Probe {
+            seq: Seq(seq),
+            byte: b'x',
+        };
+        assert_eq!(probe(HALF_LAST, 990), sent(999));
+        assert_eq!(probe(HALF_LAST, 1000), sent(999));
+        assert_eq!(probe(HALF_LAST | HALF_FIN, 990), sent(998));
+        assert_eq!(probe(0, 1000), sent(999), "far has it");
+        let refused = Outcome::Drop(Counter::DroppedBadSegment);
+        assert_eq!(probe(0, 990), refused);
+    }
+
+    #[test]
+    fn what_differs_in_anything_is_rebuilt() {
+        let outcome = |flags: u32, fin_in: bool, fin_out: bool, len: u32| {
+            let segment = Segment {
+                seq: Seq(1000),
+                len: 5,
+                flags: flag::ACK | if fin_in { flag::FIN } else { 0 },
+                capacity: 1460,
+            };
+            let mut run = Box::new(Run::new());
+            (run.flags, run.fin_out) = (flags, u32::from(fin_out));
+            (run.out_seq, run.out_len) = (Seq(1010), len);
+            finish(&mut run, &mut Half::starting_at(Seq(1005)), &segment)
+        };
+        let rebuilt = |len: u32, fin: bool| Outcome::Rebuilt {
+            seq: Seq(1010),
+            len,
+            fin,
+        };
+        let untouched = Outcome::Untouched(Seq(1010));
+        assert_eq!(outcome(0, false, false, 5), untouched);
+        assert_eq!(outcome(0, true, true, 5), untouched);
+        assert_eq!(outcome(0, true, false, 5), rebuilt(5, false));
+        assert_eq!(outcome(0, false, true, 5), rebuilt(5, true));
+        assert_eq!(outcome(0, false, false, 4), rebuilt(4, false));
+        assert_eq!(outcome(0, true, true, 0), rebuilt(0, true));
+        assert_eq!(outcome(RUN_CHANGED, true, true, 5), rebuilt(5, true));
+        // What is left to TCP takes the FIN along.
+        assert_eq!(outcome(RUN_CUT, true, true, 5), rebuilt(5, false));
+        assert_eq!(outcome(RUN_CUT, false, false, 5), rebuilt(5, false));
+    }
+
+    #[test]
+    fn a_fin_below_what_was_sent_behind_it_ends_nothing() {
+        for flags in [0, HALF_UNSYNCED] {
+            let mut session = Session::default();
+            let half = &mut session.half[SERVER];
+            *half = Half::starting_at(Seq(1000));
+            (half.in_nxt, half.out_nxt) = (Seq(1100), Seq(1100));
+            half.flags |= flags;
+            let segment = Segment {
+                seq: Seq(1050),
+                len: 10,
+                flags: flag::ACK | flag::FIN,
+                capacity: 1460,
+            };
+            let mut run = Box::new(Run::new());
+            let begun = begin(&mut run, &mut session, SERVER, None, &segment);
+            assert_eq!((begun, run.fin_in), (Begun::Parse, 0));
+            assert_eq!(session.half[SERVER].flags, flags);
+            assert_eq!(session.half[SERVER].in_nxt, Seq(1100));
+        }
+    }
 }

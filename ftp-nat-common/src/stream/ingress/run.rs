@@ -156,4 +156,31 @@ mod tests {
         run.flags = RUN_NO_HOLD;
         assert!(run.has_room(3), "it isn't rebuilt");
     }
+
+    #[test]
+    fn a_run_stays_within_what_is_to_be_looked_at() {
+        let mut run = Box::new(Run::new());
+        (run.len, run.limit, run.fin_in) = (100, 100, 1);
+        run.first(40);
+        assert_eq!((run.len, run.fin_in), (40, 0), "the FIN is behind the last");
+        for (len, expected) in [(80, 80), (100, 100), (101, 100), (u32::MAX, 100)] {
+            run.extend(len, true);
+            assert_eq!((run.len, run.fin_in), (expected, 1), "{len}");
+            assert_ne!(run.flags & RUN_NO_HOLD, 0);
+        }
+        run.extend(80, false);
+        run.first(100);
+        assert_eq!((run.len, run.fin_in), (80, 0));
+    }
+
+    /// What its first segment became stays when a merged packet is gone over.
+    #[test]
+    fn a_merged_packet_is_counted_and_not_written() {
+        let mut run = Box::new(Run::new());
+        run.put(b'a');
+        run.limit = 10;
+        run.extend(10, false);
+        run.put(b'b');
+        assert_eq!((run.out_len, &run.out[..2]), (2, &b"a\0"[..]));
+    }
 }

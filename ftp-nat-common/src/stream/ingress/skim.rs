@@ -168,4 +168,31 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn as_much_is_taken_as_surely_fits() {
+        let mut session = Session {
+            flags: SESSION_NOT_FTP,
+            ..Session::default()
+        };
+        session.half[CLIENT] = Half::starting_at(Seq(900));
+        let segment = |capacity: u32| Segment {
+            seq: Seq(900),
+            len: 2 * SKIM,
+            flags: flag::ACK,
+            capacity,
+        };
+        let mut run = Box::new(Run::new());
+        for (capacity, may) in [(SKIM - 1, false), (SKIM, true), (2 * SKIM - 1, true)] {
+            let mut session = session;
+            let begun = begin(&mut run, &mut session, CLIENT, None, &segment(capacity));
+            assert_eq!(begun, Begun::Parse);
+            assert_eq!(may_skim(&run, &session, CLIENT), may, "{capacity}");
+            if may {
+                let taken = skim(&mut run, &mut session, CLIENT, |_| Some(b'x'));
+                assert_eq!(taken, SKIM);
+                assert!(!may_skim(&run, &session, CLIENT), "{capacity}");
+            }
+        }
+    }
 }
