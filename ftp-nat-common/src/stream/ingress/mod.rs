@@ -271,6 +271,7 @@ mod tests {
             pass(AHEAD_MAX).0,
             Begun::Done(Outcome::Untouched(Seq(1000 + (1 << 20))))
         );
+        assert!(!session.line[SERVER].at_start(), "some of it passed unread");
     }
 
     #[test]

@@ -178,3 +178,125 @@ fn end_of_input(run: &mut Run, half: &mut Half, edits: Option<&mut Edits>) -> Pr
     half.out_nxt = half.out_nxt.plus(held_len + 1);
     Progress::More
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Begun, Outcome, RUN_NO_EDITS, Segment, begin, finish},
+        *,
+    };
+    use crate::{
+        addr::Port,
+        counter::Counter,
+        line::Line,
+        seq::Seq,
+        session::{CLIENT, SESSION_NOT_FTP},
+        tcp::flag,
+        translation::Kind,
+    };
+    use std::boxed::Box;
+
+    struct Nothing;
+
+    impl Environment for Nothing {
+        fn expect(&mut self, _: Kind, _: u16, _: usize) -> Option<u16> {
+            None
+        }
+        fn withdraw(&mut self, _: usize, _: Port) {}
+        fn count(&mut self, _: Counter) {}
+    }
+
+    /// A client has sent `PORT 10,`, of which the last three bytes are held.
+    fn holding() -> Session {
+        let mut session = Session::default();
+        session.line[CLIENT] = Line::mid_stream_at_start();
+        for byte in b"PORT 10," {
+            session.line[CLIENT].feed(CLIENT, *byte);
+        }
+        let half = &mut session.half[CLIENT];
+        *half = Half::starting_at(Seq(995));
+        (half.in_nxt, half.snd_max) = (Seq(1003), Seq(1003));
+        (half.out_nxt, half.held_len) = (Seq(1000), 3);
+        half.held[..3].copy_from_slice(b"10,");
+        session
+    }
+
+    fn segment(seq: u32, data: &[u8]) -> Segment {
+        Segment {
+            seq: Seq(seq),
+            len: data.len() as u32,
+            flags: flag::ACK,
+            capacity: 1460,
+        }
+    }
+
+    fn all_steps(run: &mut Run, session: &mut Session, edits: Option<&mut Edits>, data: &[u8]) {
+        let mut edits = edits;
+        for _ in 0..100 {
+            let byte = data.get(run.pos as usize).copied().unwrap_or(0xee);
+            let edits = edits.as_deref_mut();
+            if step(run, session, CLIENT, edits, byte, &mut Nothing) == Progress::Done {
+                return;
+            }
+        }
+        panic!("it doesn't end");
+    }
+
+    /// What is held, or was sent as another text, doesn't pass as it is with what
+    /// stands before it in a merged packet.
+    #[test]
+    fn a_merged_packet_does_not_pass_over_what_is_held_or_edited() {
+        let data = b"PORT 10,10,0,1,30,4\r\n";
+        let mut edits = Box::new(Edits::default());
+        edits.slot[0] = Edit {
+            in0: Seq(1000),
+            in1: Seq(1003),
+            out0: Seq(1000),
+            len: 3,
+            ..Edit::default()
+        };
+        let mut edited = holding();
+        edited.flags = SESSION_NOT_FTP;
+        let half = &mut edited.half[CLIENT];
+        (half.out_nxt, half.held_len, half.edits_len) = (Seq(1003), 0, 1);
+        for (mut session, mut edits) in [(holding(), None), (edited, Some(edits))] {
+            let mut run = Box::new(Run::new());
+            let segment = segment(995, data);
+            let known = edits.as_deref();
+            let begun = begin(&mut run, &mut session, CLIENT, known, &segment);
+            assert_eq!(begun, Begun::Parse);
+            run.flags |= RUN_NO_EDITS;
+            run.first(5);
+            all_steps(&mut run, &mut session, edits.as_deref_mut(), data);
+            assert_eq!((run.out_len, run.flags & RUN_WOULD_HOLD), (5, 0));
+            run.extend(data.len() as u32, false);
+            all_steps(&mut run, &mut session, edits.as_deref_mut(), data);
+            assert_ne!(run.flags & RUN_WOULD_HOLD, 0);
+            assert_eq!(run.out_len, 5, "nothing behind it passes");
+            assert_eq!(session.half[CLIENT].in_nxt, Seq(1003));
+        }
+    }
+
+    /// Held bytes that come again as others go on as they were.
+    #[test]
+    fn the_first_bytes_seen_win() {
+        for data in [b"99,x", b"10,x"] {
+            let mut session = holding();
+            let mut run = Box::new(Run::new());
+            let segment = segment(1000, data);
+            let begun = begin(&mut run, &mut session, CLIENT, None, &segment);
+            assert_eq!(begun, Begun::Parse);
+            run.flags |= RUN_NO_EDITS;
+            all_steps(&mut run, &mut session, None, data);
+            assert_eq!(&run.out[..run.out_len as usize], b"10,x");
+            let rebuilt = Outcome::Rebuilt {
+                seq: Seq(1000),
+                len: 4,
+                fin: false,
+            };
+            let half = &mut session.half[CLIENT];
+            assert_eq!(finish(&mut run, half, &segment), rebuilt);
+            assert_eq!((half.in_nxt, half.out_nxt), (Seq(1004), Seq(1004)));
+        }
+    }
+}
