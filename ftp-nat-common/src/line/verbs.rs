@@ -169,4 +169,67 @@ mod tests {
         assert_eq!(classify(word(b"PASV"), word(b"ALL")), Request::Passive);
         assert!(is_http_method(word(b"DELE"), 6) && !is_http_method(word(b"DELE"), 4));
     }
+
+    #[test]
+    fn methods_of_http_are_no_verbs_of_ftp() {
+        let begins_http =
+            |text: &[u8]| is_http_method(word(&text[..text.len().min(4)]), text.len() as u8);
+        for method in [
+            &b"GET"[..],
+            b"PUT",
+            b"POST",
+            b"HEAD",
+            b"PATCH",
+            b"TRACE",
+            b"DELETE",
+            b"OPTIONS",
+            b"CONNECT",
+        ] {
+            assert!(begins_http(method), "{method:?}");
+        }
+        for verb in [
+            &b"DELE"[..],
+            b"OPTS",
+            b"USER",
+            b"PASV",
+            b"PWD",
+            b"CCC",
+            b"PATC",
+            b"TRAC",
+            b"OPTI",
+            b"CONN",
+            b"GETS",
+            b"PU",
+            b"POSTS",
+            b"HEADER",
+        ] {
+            assert!(!begins_http(verb), "{verb:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_known_by_its_number() {
+        for (n, request) in [
+            Request::None,
+            Request::Other,
+            Request::Active,
+            Request::Passive,
+            Request::EpsvAll,
+            Request::Auth,
+            Request::ClearChannel,
+            Request::Reinitialize,
+            Request::Quit,
+            Request::Abort,
+            Request::LongPort,
+            Request::Transfer,
+            Request::Empty,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!(request as usize, n);
+            assert_eq!(Request::from_bits(n as u16), request);
+            assert_eq!(Request::from_bits(n as u16 | 0xfff0), request);
+        }
+    }
 }
