@@ -228,4 +228,46 @@ mod tests {
         assert_eq!(t.reversed().reversed(), t);
         assert_eq!(t.reversed().sport.get(), 2);
     }
+
+    #[test]
+    fn private_addresses_are_those_of_rfc_1918() {
+        for (octets, private) in [
+            ([9, 255, 255, 255], false),
+            ([10, 0, 0, 0], true),
+            ([10, 255, 255, 255], true),
+            ([11, 0, 0, 0], false),
+            ([172, 15, 255, 255], false),
+            ([172, 16, 0, 0], true),
+            ([172, 31, 255, 255], true),
+            ([172, 32, 0, 0], false),
+            ([192, 167, 255, 255], false),
+            ([192, 168, 0, 0], true),
+            ([192, 168, 255, 255], true),
+            ([192, 169, 0, 0], false),
+            ([0, 0, 0, 0], false),
+        ] {
+            let addr = Addr::from_v4(octets);
+            assert_eq!(addr.is_private(), private, "{addr}");
+            assert_eq!(addr.is_any_v4(), octets == [0; 4], "{addr}");
+            // The same word in an IPv6 address means nothing.
+            for n in 0..3 {
+                let mut v6 = addr;
+                v6.0[n] ^= 1;
+                assert!(!v6.is_private() && !v6.is_any_v4() && !v6.is_v4());
+            }
+        }
+        assert!(!Addr::UNSPECIFIED.is_any_v4(), "that is ::");
+    }
+
+    #[test]
+    fn addresses_are_the_same_in_all_words_or_not_at_all() {
+        let addr = Addr([1, 2, 3, 4]);
+        assert_eq!(addr, Addr([1, 2, 3, 4]));
+        for n in 0..4 {
+            let mut other = addr;
+            other.0[n] ^= 1 << (8 * n);
+            assert_ne!(addr, other);
+        }
+        assert_ne!(addr, Addr([2, 1, 3, 4]));
+    }
 }

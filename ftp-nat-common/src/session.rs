@@ -192,3 +192,73 @@ impl Session {
         now_ns > self.last_ns && now_ns - self.last_ns > self.idle_limit_ns()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every end has an address, a port and a network of its own in each view.
+    fn session() -> Session {
+        let addrs = |first: u8| [1, 2].map(|last| Addr::from_v4([first, 0, 0, last]));
+        Session {
+            real: addrs(10),
+            seen: addrs(20),
+            told: addrs(30),
+            real_port: [Port::new(40_001), Port::new(21)],
+            seen_port: [Port::new(50_001), Port::new(2121)],
+            domain: [7, 8],
+            ..Session::default()
+        }
+    }
+
+    #[test]
+    fn a_half_is_found_by_its_ends_as_near_knows_them() {
+        let s = session();
+        for (role, sport, dport) in [(CLIENT, 40_001, 2121), (SERVER, 21, 50_001)] {
+            let key = s.half_key(role);
+            assert_eq!((key.src, key.dst), (s.real[role], s.seen[1 - role]));
+            assert_eq!((key.sport.get(), key.dport.get()), (sport, dport));
+            assert_eq!(key.domain, s.domain[role]);
+        }
+    }
+
+    #[test]
+    fn an_expectation_is_where_far_knows_the_end_that_announced() {
+        let mut s = session();
+        s.pending.add(CLIENT, Port::new(5000), &s.requests);
+        s.pending.add(SERVER, Port::new(5001), &s.requests);
+        for (n, role) in [(0, CLIENT), (1, SERVER)] {
+            let key = s.expectation(n);
+            assert_eq!(key.addr, s.seen[role]);
+            assert_eq!(key.port.get(), 5000 + n as u16);
+            assert_eq!(key.domain, s.domain[1 - role]);
+        }
+        assert_eq!(s.expectation(2).port, Port(0));
+    }
+
+    #[test]
+    fn a_session_ends_a_while_after_both_ends_or_a_reset() {
+        const { assert!(SESSION_IDLE_NS >= (2 * 60 + 4) * 60 * crate::translation::SECOND) };
+        const { assert!(SESSION_FINISHED_NS >= 4 * 60 * crate::translation::SECOND) };
+        for (flags, limit) in [
+            (0, SESSION_IDLE_NS),
+            (SESSION_FIN, SESSION_IDLE_NS),
+            (SESSION_FIN_SERVER, SESSION_IDLE_NS),
+            (SESSION_FIN | SESSION_FIN_SERVER, SESSION_FINISHED_NS),
+            (SESSION_RST, SESSION_FINISHED_NS),
+        ] {
+            let s = Session {
+                flags,
+                last_ns: 1000,
+                ..session()
+            };
+            assert!(!s.expired(0), "a clock read earlier on another CPU");
+            assert!(
+                !s.expired(1000 + limit) && s.expired(1001 + limit),
+                "{flags}"
+            );
+        }
+        assert_eq!(SESSION_FIN << SERVER, SESSION_FIN_SERVER);
+        assert_eq!(SESSION_LOCAL << SERVER, SESSION_LOCAL_SERVER);
+    }
+}

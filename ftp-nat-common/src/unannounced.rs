@@ -177,4 +177,79 @@ mod tests {
             assert!(!s.may_use_default_port());
         }
     }
+
+    #[test]
+    fn nothing_is_opened_for_a_session_that_lacks_anything() {
+        let mut s = session(0);
+        s.requests.push(Request::Transfer);
+        for flag in [
+            SESSION_NOT_FTP,
+            SESSION_ENCRYPTED,
+            SESSION_EPSV_ALL,
+            SESSION_PORT_SET,
+            SESSION_RST,
+            SESSION_FIN,
+            SESSION_FIN_SERVER,
+            SESSION_TRUSTED,
+            SESSION_GREETED,
+        ] {
+            s.flags ^= flag;
+            assert!(!s.may_use_default_port(), "{flag:#x}");
+            s.flags ^= flag;
+            assert!(s.may_use_default_port());
+        }
+        s.requests.push(Request::Passive);
+        assert!(!s.may_use_default_port(), "PASV is on its way");
+        let encrypted = session(SESSION_ENCRYPTED);
+        for flag in [SESSION_TRUSTED, SESSION_GREETED, SESSION_ENCRYPTED] {
+            let mut s = encrypted;
+            s.flags &= !flag;
+            assert!(!s.may_use_range(0), "{flag:#x}");
+        }
+    }
+
+    #[test]
+    fn a_connection_goes_to_the_real_end_and_seems_to_come_from_the_seen_one() {
+        let addrs = |first: u8| [1, 2].map(|last| Addr::from_v4([first, 0, 0, last]));
+        let local = [SESSION_LOCAL, SESSION_LOCAL << SERVER];
+        for (role, other) in [(CLIENT, SERVER), (SERVER, CLIENT)] {
+            for (flags, expected) in [
+                (0, 0),
+                (local[role], EXPECT_LOCAL),
+                (local[other], EXPECT_FROM_LOCAL),
+                (local[role] | local[other], EXPECT_LOCAL | EXPECT_FROM_LOCAL),
+            ] {
+                let s = Session {
+                    id: 99,
+                    real: addrs(10),
+                    seen: addrs(20),
+                    ifindex: [3, 4],
+                    domain: [7, 8],
+                    ..session(flags)
+                };
+                let mut to = Expectation::default();
+                s.expects(role, Kind::Pasv, Port::new(7684), &mut to);
+                let made = Expectation {
+                    session: 99,
+                    near: s.real[role],
+                    far_real: s.real[other],
+                    far_seen: s.seen[other],
+                    near_ifindex: s.ifindex[role],
+                    far_ifindex: s.ifindex[other],
+                    near_port: Port::new(7684),
+                    kind: Kind::Pasv as u8,
+                    role: role as u8,
+                    flags: expected,
+                    near_domain: s.domain[role],
+                    ..Expectation::default()
+                };
+                assert_eq!(to, made);
+                assert_eq!(to.source().addr, s.real[role]);
+                assert_eq!(to.source().domain, s.domain[role]);
+                let key = s.encrypted_key(2);
+                assert_eq!((key.client, key.server), (s.real[CLIENT], s.seen[SERVER]));
+                assert_eq!((key.domain, key.slot), (7, 2));
+            }
+        }
+    }
 }

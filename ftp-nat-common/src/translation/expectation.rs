@@ -146,4 +146,20 @@ mod tests {
             assert_eq!(Kind::from_byte(k as u8), k);
         }
     }
+
+    #[test]
+    fn a_client_announces_in_active_mode_alone() {
+        for (kind, name, active) in [
+            (Kind::None, "none", false),
+            (Kind::Port, "PORT", true),
+            (Kind::Eprt, "EPRT", true),
+            (Kind::Pasv, "227", false),
+            (Kind::Epsv, "229", false),
+            (Kind::Encrypted, "encrypted", false),
+            (Kind::Default, "default port", true),
+        ] {
+            assert_eq!((kind.name(), kind.is_active_mode()), (name, active));
+        }
+        assert_eq!(Kind::from_byte(7), Kind::None);
+    }
 }

@@ -243,4 +243,49 @@ mod tests {
         let unmasqueraded = tuple(addr(1), 4000, server, 20);
         assert_eq!(there.exit(&came), (unmasqueraded, came.reversed()));
     }
+
+    #[test]
+    fn a_flow_is_open_or_closed_by_what_passed() {
+        for (flags, closed, was_open) in [
+            (0, false, false),
+            (FLOW_FORWARD | FLOW_STACK, false, false),
+            (FLOW_ESTABLISHED, false, true),
+            (FLOW_FIN, false, true),
+            (FLOW_PEER_FIN, false, true),
+            (FLOW_FIN | FLOW_PEER_FIN, true, true),
+            (FLOW_RST, true, false),
+            (FLOW_RST | FLOW_ESTABLISHED, true, true),
+        ] {
+            let f = Flow {
+                flags,
+                ..Flow::default()
+            };
+            assert_eq!((f.is_closed(), f.was_open()), (closed, was_open), "{flags}");
+        }
+    }
+
+    #[test]
+    fn whose_data_connection_to_a_declared_port_it_is() {
+        let key = Tuple {
+            src: Addr::from_v4([10, 0, 0, 1]),
+            dst: Addr::from_v4([10, 0, 0, 2]),
+            domain: 7,
+            ..Tuple::default()
+        };
+        let whose = |kind: Kind, flags: u32| {
+            let f = Flow {
+                kind: kind as u8,
+                flags,
+                ..Flow::default()
+            };
+            f.encrypted_client(&key)
+        };
+        let client = SourceKey {
+            addr: key.src,
+            domain: 7,
+        };
+        assert_eq!(whose(Kind::Encrypted, FLOW_FORWARD), Some(client));
+        assert_eq!(whose(Kind::Encrypted, FLOW_ESTABLISHED), None);
+        assert_eq!(whose(Kind::Epsv, FLOW_FORWARD), None);
+    }
 }
