@@ -149,4 +149,16 @@ mod tests {
             assert_eq!(block, Some((Seq(1110), Seq(told))), "{end}");
         }
     }
+
+    #[test]
+    fn what_overtook_was_seen() {
+        let mut half = Half {
+            flags: HALF_FROZEN,
+            frozen: Seq(1150),
+            snd_max: Seq(1150),
+            ..picked_up()
+        };
+        let acked = acknowledge(&mut half, &mut Line::default(), None, Seq(1157));
+        assert_eq!(acked, Acked::Mapped(Seq(1150)));
+    }
 }

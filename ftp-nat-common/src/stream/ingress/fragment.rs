@@ -174,4 +174,14 @@ mod tests {
         assert!(refuses(shifted(), 1101, &mut line), "beyond a hole");
         assert_eq!(line, Line::default());
     }
+
+    #[test]
+    fn where_a_line_begins_is_not_known_behind_fragments() {
+        for (seq, len, in_nxt) in [(1050, 24, 1100), (1100, 0, 1101)] {
+            let (mut half, mut line) = (shifted(), Line::default());
+            assert!(fragment(&mut half, &mut line, Seq(seq), len).is_some());
+            assert!(!line.at_start(), "{len} bytes at {seq}");
+            assert_eq!((half.in_nxt, half.shift()), (Seq(in_nxt), 7));
+        }
+    }
 }

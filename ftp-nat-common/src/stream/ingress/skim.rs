@@ -195,4 +195,23 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn nothing_is_taken_where_something_else_is_to_be_done() {
+        let session = Session {
+            flags: SESSION_NOT_FTP,
+            ..Session::default()
+        };
+        let mut run = Box::new(Run::new());
+        (run.len, run.capacity) = (100, 1460);
+        assert!(may_skim(&run, &session, CLIENT));
+        for flag in [RUN_CUT, RUN_WOULD_HOLD] {
+            run.flags = flag;
+            assert!(!may_skim(&run, &session, CLIENT));
+        }
+        (run.flags, run.emit_len) = (0, 1);
+        assert!(!may_skim(&run, &session, CLIENT), "a text is being sent");
+        (run.emit_len, run.len) = (0, 0);
+        assert!(!may_skim(&run, &session, CLIENT), "the segment ends");
+    }
 }
