@@ -73,6 +73,8 @@ mod tests {
     fn a_carry_goes_around() {
         assert_eq!(add(u32::MAX, 0), u32::MAX);
         assert_eq!(add(u32::MAX, 1), 1);
+        assert_eq!(apply(0, u32::MAX), 0);
+        assert_eq!(sum(&[1, 2, 3]), sum(&[1, 2, 3, 0]));
         assert_eq!(add(0xffff_0000, 0x0001_0002), 3);
         // What a difference is taken of may be greater than what it is taken to.
         for (old, new) in [(0, 0), (1, 0), (0, 1), (0xffff_ffff, 5), (5, 0xffff_fffe)] {

@@ -339,4 +339,22 @@ mod tests {
         assert!(r.is_empty());
         assert_eq!(usize::from(r.sent(Request::Transfer)), pairs);
     }
+
+    #[test]
+    fn what_is_passed_by_does_not_wait_any_more() {
+        for (request, code) in [
+            (Request::Passive, 228),
+            (Request::Auth, 235),
+            (Request::Auth, 334),
+        ] {
+            let mut r = Requests::default();
+            for _ in 0..3 {
+                r.push(Request::Transfer);
+            }
+            r.push(request);
+            assert_eq!(r.answer(code), request, "{code}");
+            assert_eq!(r.waiting(Request::Transfer), 0);
+            assert_eq!(r.sent(Request::Transfer), 3);
+        }
+    }
 }

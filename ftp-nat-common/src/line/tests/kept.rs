@@ -88,6 +88,7 @@ fn a_verb_and_its_argument_are_those_of_their_line() {
     assert_eq!(request(b"EPSV 1\r\nEPSV ALL\r\n"), Request::EpsvAll);
     assert_eq!(request(b"EPSV ALL\r\nEPSV\r\n"), Request::Passive);
     assert_eq!(request(b"EPSV ALL\r\nEPSV A\r\n"), Request::Passive);
+    assert_eq!(request(b"EPSV AL L\r\n"), Request::Passive);
     assert!(after(CLIENT, b"NOOP\r\n\r\n").is_empty());
     assert!(!after(CLIENT, b"\r\nNOOP\r\n").is_empty());
     assert!(!after(CLIENT, b"\r\n NOOP\r\n").is_empty());
