@@ -267,7 +267,9 @@ pub fn wipe(packet: Packet) {
         let len = packet.payload_len().min(CHUNK as u32);
         let len = bounded_from_one(len.max(1), CHUNK as u32 - 1);
         bpf_skb_load_bytes(packet.skb.cast(), NOWHERE, chunk.cast(), len);
-        let len = packet.payload_len() + TEXT_MAX as u32;
+        // What was written: many texts that grew are longer than one that came.
+        let len = packet.payload_len().max((*run).out_len) + TEXT_MAX as u32;
+        (*run).out_len = 0;
         let len = bounded_from_one(len.min(OUTPUT_MAX as u32), OUTPUT_MAX as u32 - 1);
         bpf_skb_load_bytes(
             packet.skb.cast(),

@@ -28,6 +28,7 @@ mod overlaps;
 mod packet;
 mod refusals;
 mod rewriting;
+mod secrets;
 mod shifting;
 mod slipstream;
 mod sources;

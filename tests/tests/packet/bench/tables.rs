@@ -1,6 +1,9 @@
 //! The maps of the object, typed.
 
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    os::fd::{AsFd as _, AsRawFd as _},
+};
 
 use aya::{
     Pod,
@@ -183,6 +186,37 @@ impl Loaded {
         let counters: PerCpuArray<_, u64> = PerCpuArray::try_from(map).expect("COUNTERS");
         let values = counters.get(&(counter as u32), 0).expect("a counter");
         values.iter().sum()
+    }
+
+    /// What the programs keep in the memory of their own, of all CPUs.
+    pub fn scratch(&self) -> Vec<u8> {
+        const BPF_MAP_LOOKUP_ELEM: libc::c_int = 1;
+        let Some(Map::PerCpuArray(map)) = self.ebpf.map("SCRATCH") else {
+            panic!("no SCRATCH for each CPU");
+        };
+        let size = map.info().expect("SCRATCH").value_size() as usize;
+        // Of each possible CPU, in whole words of eight bytes.
+        let cpus = aya::util::nr_cpus().expect("the number of CPUs");
+        let mut found = vec![0; size.next_multiple_of(8) * cpus];
+        let key = 0u32;
+        let asked = [
+            map.fd().as_fd().as_raw_fd() as u64,
+            (&raw const key) as u64,
+            found.as_mut_ptr() as u64,
+            0,
+        ];
+        // SAFETY: union bpf_attr of a look-up: the map, the key, room for the value of
+        // every CPU, flags.
+        let failed = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                BPF_MAP_LOOKUP_ELEM,
+                asked.as_ptr(),
+                size_of_val(&asked),
+            )
+        };
+        assert_eq!(failed, 0, "{}", std::io::Error::last_os_error());
+        found
     }
 
     /// All counters that aren't zero, by name.
