@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use anyhow::Result;
 
-use super::{host::Host, peers, wait};
+use super::{host::Host, peers, server::Builder, wait};
 
 impl Host {
     /// A new self-signed certificate, and its key in the same file.
@@ -26,5 +26,11 @@ impl Host {
             fs::read_to_string(key)? + &fs::read_to_string(certificate)?,
         )?;
         Ok(both)
+    }
+
+    /// Pure-FTPd on this host, for clients with TLS and without it.
+    pub fn pure_ftpd_with_tls(&self) -> Result<Builder> {
+        let certificate = format!("--certfile={}", self.certificate()?.display());
+        Ok(self.pure_ftpd().with("--tls=1").with(&certificate))
     }
 }

@@ -274,14 +274,11 @@ fn the_files_of_a_cloud_machine() -> Result<()> {
 #[test]
 fn tls() -> Result<()> {
     let lab = Lab::dnat()?;
-    let certificate = lab.server.certificate()?;
     let server = lab
         .server
-        .pure_ftpd()
+        .pure_ftpd_with_tls()?
         .passive_ports(50_000, 50_099)
         .passive_address(GATEWAY_OUTSIDE)
-        .with("--tls=1")
-        .with(&format!("--certfile={}", certificate.display()))
         .start()?;
     guide_works_with(&lab, &server, "ftps", Mode::Pasv)
 }

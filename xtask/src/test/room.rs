@@ -8,8 +8,8 @@ use nix::sys::statvfs::statvfs;
 
 use crate::workspace;
 
-/// What a whole run in a fresh clone takes in `target`, and bpf-linker's build in
-/// the temporary folder, in bytes, with a tenth to spare.
+/// What a whole run in a fresh clone takes in `target`, in bytes: 3.4 GB, and some for
+/// what is built in the temporary folder meanwhile.
 const NEEDED: u64 = 4_000_000_000;
 
 /// Before a whole run. What an earlier run left is room that this one needn't find.

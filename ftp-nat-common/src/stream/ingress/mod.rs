@@ -12,8 +12,11 @@
 //! | `take` | a new byte: passed, held, or releasing what is held |
 //! | `release` | the held text, or the one that takes its place |
 //! | `fragment` | a segment that comes in fragments |
+//! | `nothing` | for tests: surroundings in which nothing is announced |
 
 mod fragment;
+#[cfg(test)]
+mod nothing;
 mod release;
 mod run;
 mod skim;

@@ -67,31 +67,16 @@ pub fn skim(
 mod tests {
     use super::*;
     use crate::{
-        addr::Port,
-        counter::Counter,
-        event::notes::Note,
         line::Line,
         seq::Seq,
         session::{CLIENT, SESSION_ENCRYPTED, SESSION_NOT_FTP},
         stream::{
-            Environment, Half,
-            ingress::{Begun, Progress, Segment, begin, step},
+            Half,
+            ingress::{Begun, Progress, Segment, begin, nothing::Nothing, step},
         },
         tcp::flag,
-        translation::Kind,
     };
     use std::{boxed::Box, vec::Vec};
-
-    struct Nothing;
-
-    impl Environment for Nothing {
-        fn expect(&mut self, _: Kind, _: u16, _: usize) -> Option<u16> {
-            None
-        }
-        fn withdraw(&mut self, _: usize, _: Port) {}
-        fn count(&mut self, _: Counter) {}
-        fn note(&mut self, _: Note) {}
-    }
 
     /// What a client's segment becomes, and how many bytes were taken together.
     fn sent(data: &[u8], flags: u32, held: u8, may: bool) -> (Vec<u8>, (Half, Line, u32), u32) {

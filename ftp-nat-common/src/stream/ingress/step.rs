@@ -182,29 +182,16 @@ fn end_of_input(run: &mut Run, half: &mut Half, edits: Option<&mut Edits>) -> Pr
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Begun, Outcome, RUN_NO_EDITS, Segment, begin, finish},
+        super::{Begun, Outcome, RUN_NO_EDITS, Segment, begin, finish, nothing::Nothing},
         *,
     };
     use crate::{
-        addr::Port,
-        counter::Counter,
         line::Line,
         seq::Seq,
         session::{CLIENT, SESSION_NOT_FTP},
         tcp::flag,
-        translation::Kind,
     };
     use std::boxed::Box;
-
-    struct Nothing;
-
-    impl Environment for Nothing {
-        fn expect(&mut self, _: Kind, _: u16, _: usize) -> Option<u16> {
-            None
-        }
-        fn withdraw(&mut self, _: usize, _: Port) {}
-        fn count(&mut self, _: Counter) {}
-    }
 
     /// A client has sent `PORT 10,`, of which the last three bytes are held.
     fn holding() -> Session {

@@ -5,7 +5,9 @@ use anyhow::{Context, Result, ensure};
 use ftp_nat_tests::lab::{
     Lab,
     capture::Sides,
+    ftp_nat::FtpNat,
     scripted::{Socket, polite},
+    server::Target,
 };
 
 use super::{
@@ -29,23 +31,32 @@ fn both_rewritten() -> Count {
     }
 }
 
+/// The lines of a dialogue that log in.
+fn log_in(target: &Target) -> [String; 2] {
+    [
+        format!("331 USER {}", target.user),
+        format!("230 PASS {}", target.password),
+    ]
+}
+
+fn counted(ftp_nat: &FtpNat, counters: &[(&str, u64)]) -> Result<()> {
+    for (name, wanted) in counters {
+        let count = ftp_nat.counter(name)?;
+        ensure!(count == *wanted, "{name} is {count} and not {wanted}");
+    }
+    Ok(())
+}
+
 #[test]
 fn behind_ccc_plain_text_is_read_again() -> Result<()> {
     let lab = Lab::masquerade()?;
-    let certificate = lab.server.certificate()?;
-    let server = lab.server.pure_ftpd().with("--tls=1");
-    let server = server
-        .with(&format!("--certfile={}", certificate.display()))
-        .start()?;
+    let server = lab.server.pure_ftpd_with_tls()?.start()?;
     let file = server.publish("file.bin", "in plain text")?;
     let ftp_nat = lab.ftp_nat().start()?;
     let captures = lab.captures()?;
     let target = lab.reach(&server);
     let got = lab.client.dir().join("got");
-    let (user, password) = (
-        format!("331 USER {}", target.user),
-        format!("230 PASS {}", target.password),
-    );
+    let [user, password] = log_in(&target);
     let receive = format!("receive {}", got.display());
     lab.client.dialogue(
         target.at,
@@ -78,17 +89,16 @@ fn behind_ccc_plain_text_is_read_again() -> Result<()> {
     let sides = Sides::stop(captures)?;
     let counts = verify_sides(&sides, 21, [RULE, NO_RULE])?;
     ensure!(counts[0] == both_rewritten(), "{counts:?}");
-    for (name, wanted) in [
-        ("sessions_encrypted", 1),
-        ("rewrites_shifted", 2),
-        ("expectations_made", 2),
-        ("expectations_withdrawn", 1),
-        ("expectations_used", 1),
-    ] {
-        let count = ftp_nat.counter(name)?;
-        ensure!(count == wanted, "{name} is {count} and not {wanted}");
-    }
-    Ok(())
+    counted(
+        &ftp_nat,
+        &[
+            ("sessions_encrypted", 1),
+            ("rewrites_shifted", 2),
+            ("expectations_made", 2),
+            ("expectations_withdrawn", 1),
+            ("expectations_used", 1),
+        ],
+    )
 }
 
 /// `PROT P` and then `CCC` (RFC 4217 sections 7 and 12.3): only what is announced can
@@ -96,20 +106,13 @@ fn behind_ccc_plain_text_is_read_again() -> Result<()> {
 #[test]
 fn data_stays_in_tls_where_the_control_connection_has_left_it() -> Result<()> {
     let lab = Lab::masquerade()?;
-    let certificate = lab.server.certificate()?;
-    let server = lab.server.pure_ftpd().with("--tls=1");
-    let server = server
-        .with(&format!("--certfile={}", certificate.display()))
-        .start()?;
+    let server = lab.server.pure_ftpd_with_tls()?.start()?;
     let file = server.publish_random("file.bin", 61, 100_000)?;
     let ftp_nat = lab.ftp_nat().start()?;
     let captures = lab.captures()?;
     let target = lab.reach(&server);
     let got = lab.client.dir().join("got");
-    let (user, password) = (
-        format!("331 USER {}", target.user),
-        format!("230 PASS {}", target.password),
-    );
+    let [user, password] = log_in(&target);
     let decrypt = format!("decrypt {}", got.display());
     lab.client.dialogue(
         target.at,
@@ -149,11 +152,10 @@ fn data_stays_in_tls_where_the_control_connection_has_left_it() -> Result<()> {
         .tcp()
         .any(|(_, tcp)| tcp.src.port() == 1024 && tcp.payload.starts_with(&[22, 3]));
     ensure!(hello, "the data wasn't encrypted");
-    for (name, wanted) in [("sessions_encrypted", 1), ("expectations_used", 1)] {
-        let count = ftp_nat.counter(name)?;
-        ensure!(count == wanted, "{name} is {count} and not {wanted}");
-    }
-    Ok(())
+    counted(
+        &ftp_nat,
+        &[("sessions_encrypted", 1), ("expectations_used", 1)],
+    )
 }
 
 #[test]

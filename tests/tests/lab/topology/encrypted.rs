@@ -67,13 +67,7 @@ impl Lab {
     }
 
     fn pure_ftpd(&self) -> Result<Builder> {
-        let certificate = self.server.certificate()?;
-        Ok(self
-            .server
-            .pure_ftpd()
-            .passive_ports(FIRST, LAST)
-            .with("--tls=1")
-            .with(&format!("--certfile={}", certificate.display())))
+        Ok(self.server.pure_ftpd_with_tls()?.passive_ports(FIRST, LAST))
     }
 
     fn scripted(&self, port: u16) -> Result<Scripted> {
