@@ -5,8 +5,9 @@ mod record;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque, hash_map::Entry as MapEntry};
 
+use foldhash::{HashMap, HashMapExt as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -79,19 +80,25 @@ pub struct Found {
     pub strays: Vec<Entry>,
 }
 
+/// Whether a session is still open, and when it was last heard of: the one with
+/// the least gives way first.
+type Rank = (bool, u64);
+
 /// A session and its place in the order of giving way.
 struct Kept {
     record: Record,
-    rank: (bool, u64),
+    rank: Rank,
+    /// The rank that it has in [`History::order`], never more than its own.
+    ordered: Rank,
 }
 
 /// The history.
 pub struct History {
     limits: Limits,
     sessions: HashMap<SessionId, Kept>,
-    /// Whether it is still open, when it was last heard of, which: the first one
-    /// gives way.
-    order: BTreeSet<(bool, u64, SessionId)>,
+    /// All of them by rank. What is heard of one leaves it where it is, for most of
+    /// them never come near to giving way: it gets its place when it comes first.
+    order: BTreeSet<(Rank, SessionId)>,
     entries: usize,
     recent: VecDeque<Entry>,
     /// Counts what comes, as a clock.
@@ -123,24 +130,23 @@ impl History {
     /// A session whose beginning was not seen.
     pub fn seed(&mut self, id: SessionId, ends: Ends, began: Timestamp) {
         if !self.knows(id) {
-            self.place(id, |_| Record::seeded(id, ends, began));
+            self.enter(id, Record::seeded(id, ends, began));
             self.make_room();
         }
     }
 
     /// Something happened.
     pub fn note(&mut self, entry: Entry) {
-        if let Some(id) = entry.session
-            && (self.knows(id) || matches!(entry.what, Happening::SessionLearned { .. }))
-        {
+        if let Some(id) = entry.session {
             let most = self.limits.entries;
-            self.place(id, |before| match before {
-                Some(mut record) => {
-                    record.add(entry.clone(), most);
-                    record
-                }
-                None => Record::beginning(id, entry.clone()),
-            });
+            if let Some(kept) = self.sessions.get_mut(&id) {
+                let before = kept.record.entries.len();
+                kept.record.add(entry.clone(), most);
+                self.entries = self.entries - before + kept.record.entries.len();
+                self.heard_of(id);
+            } else if matches!(entry.what, Happening::SessionLearned { .. }) {
+                self.enter(id, Record::beginning(id, entry.clone()));
+            }
             self.make_room();
         }
         if self.recent.len() >= self.limits.recent {
@@ -151,28 +157,50 @@ impl History {
         let _ = self.followers.send(entry);
     }
 
-    /// Puts a session into the place of what it was before.
-    fn place(&mut self, id: SessionId, change: impl FnOnce(Option<Record>) -> Record) {
-        let before = self.sessions.remove(&id);
-        if let Some(kept) = &before {
-            self.order.remove(&(kept.rank.0, kept.rank.1, id));
-            self.entries -= kept.record.entries.len();
-        }
-        let record = change(before.map(|kept| kept.record));
+    /// Enters a session that isn't known.
+    fn enter(&mut self, id: SessionId, record: Record) {
         self.turn += 1;
         let rank = (record.ended.is_none(), self.turn);
         self.entries += record.entries.len();
-        self.order.insert((rank.0, rank.1, id));
-        self.sessions.insert(id, Kept { record, rank });
+        self.order.insert((rank, id));
+        let kept = Kept {
+            record,
+            rank,
+            ordered: rank,
+        };
+        self.sessions.insert(id, kept);
+    }
+
+    /// A session is the one that was heard of last.
+    fn heard_of(&mut self, id: SessionId) {
+        self.turn += 1;
+        let Some(kept) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        kept.rank = (kept.record.ended.is_none(), self.turn);
+        // It has ended: its rank has become less.
+        if kept.rank < kept.ordered {
+            self.order.remove(&(kept.ordered, id));
+            self.order.insert((kept.rank, id));
+            kept.ordered = kept.rank;
+        }
     }
 
     fn make_room(&mut self) {
         while self.sessions.len() > self.limits.sessions || self.entries > self.limits.all_entries {
-            let Some((_, _, id)) = self.order.pop_first() else {
+            let Some((_, id)) = self.order.pop_first() else {
                 return;
             };
-            if let Some(kept) = self.sessions.remove(&id) {
+            let MapEntry::Occupied(mut found) = self.sessions.entry(id) else {
+                continue;
+            };
+            let kept = found.get_mut();
+            if kept.ordered == kept.rank {
                 self.entries -= kept.record.entries.len();
+                found.remove();
+            } else {
+                kept.ordered = kept.rank;
+                self.order.insert((kept.rank, id));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What is known of one session.
 
-use std::net::IpAddr;
+use std::{collections::VecDeque, net::IpAddr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub struct Record {
     /// Entries between the first and the last ones that are not kept any more.
     pub omitted: u64,
     /// What happened.
-    pub entries: Vec<Entry>,
+    pub entries: VecDeque<Entry>,
 }
 
 impl Record {
@@ -46,7 +46,7 @@ impl Record {
             ended: None,
             beginning_seen: true,
             omitted: 0,
-            entries: vec![entry],
+            entries: VecDeque::from([entry]),
         }
     }
 
@@ -59,7 +59,7 @@ impl Record {
             ended: None,
             beginning_seen: false,
             omitted: 0,
-            entries: Vec::new(),
+            entries: VecDeque::new(),
         }
     }
 
@@ -75,8 +75,9 @@ impl Record {
             }
             _ => {}
         }
-        self.entries.push(entry);
+        self.entries.push_back(entry);
         while self.entries.len() > most.max(Self::FIRST + 1) {
+            // Those before it move up: fewer than those behind it.
             self.entries.remove(Self::FIRST);
             self.omitted += 1;
         }

@@ -162,3 +162,55 @@ fn followers_are_told() {
     history.note(said(9, 0));
     assert_eq!(follower.try_recv().unwrap(), said(9, 0));
 }
+
+/// Which sessions are kept, by sorting all of them each time.
+#[derive(Default)]
+struct Reference {
+    /// Name, whether it is open, when it was heard of, entries.
+    sessions: Vec<(u64, bool, u64, usize)>,
+    turn: u64,
+}
+
+impl Reference {
+    fn note(&mut self, limits: &Limits, entry: &Entry) {
+        let id = entry.session.map_or(0, |id| id.0);
+        self.turn += 1;
+        let begins = matches!(entry.what, Happening::SessionLearned { .. });
+        let ends = matches!(entry.what, Happening::SessionEnded { .. });
+        match self.sessions.iter_mut().find(|s| s.0 == id) {
+            Some(s) => {
+                let entries = (s.3 + 1).min(limits.entries);
+                *s = (id, s.1 && !ends, self.turn, entries);
+            }
+            None if begins => self.sessions.push((id, true, self.turn, 1)),
+            None => {}
+        }
+        self.sessions.sort_by_key(|s| (s.1, s.2));
+        let all = |s: &[(u64, bool, u64, usize)]| s.iter().map(|s| s.3).sum::<usize>();
+        while self.sessions.len() > limits.sessions || all(&self.sessions) > limits.all_entries {
+            self.sessions.remove(0);
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn who_gives_way_is_as_if_all_were_sorted(what in proptest::collection::vec((1_u64..7, 0_u8..9), 0..300)) {
+        let mut history = small();
+        let mut reference = Reference::default();
+        for (n, (id, what)) in what.into_iter().enumerate() {
+            let entry = match what {
+                0..3 => learned(id, n as i64),
+                3 => ended(id, n as i64),
+                _ => said(id, n as i64),
+            };
+            reference.note(&history.limits, &entry);
+            history.note(entry);
+            let mut kept = reference.sessions.clone();
+            kept.sort_by_key(|s| s.2);
+            let kept: Vec<_> = kept.iter().map(|s| s.0).collect();
+            proptest::prop_assert_eq!(names(&history), kept);
+            proptest::prop_assert_eq!(history.order.len(), history.sessions.len());
+        }
+    }
+}

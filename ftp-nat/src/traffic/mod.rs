@@ -9,11 +9,11 @@
 //! becomes smaller.
 
 use std::{
-    collections::HashMap,
     ops::AddAssign,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use foldhash::HashMap;
 use ftp_nat_common::{
     addr::{Addr, Port, Tuple},
     event::{Event, What},

@@ -48,9 +48,10 @@ fn a_reader_is_woken_once_and_again_by_many() {
         more += 1;
         assert!(more < size::EVENTS, "by none of many");
     }
+    // One of sixteen looks, by chance: that 400 of them don't is one case of 10^11.
     let (half, unread) = (size::EVENTS as usize / 2, read());
     assert!(
-        (half..half + 2 * LONG).contains(&unread),
+        (half..half + 400 * LONG).contains(&unread),
         "{unread} bytes were unread"
     );
     request();

@@ -197,7 +197,7 @@ fn record(id: u64, happenings: Vec<Happening>) -> Record {
         ended: None,
         beginning_seen: true,
         omitted: 0,
-        entries,
+        entries: entries.into(),
     }
 }
 
