@@ -60,11 +60,13 @@ impl Conversation {
     /// Whether a packet between the same ends is of an earlier connection: the
     /// server, still in TIME-WAIT, answers the SYN of this one by repeating its
     /// last acknowledgement, and the client resets that (RFC 9293 section 3.10.7.4).
+    /// Such an acknowledgement isn't of this one's SYN.
     fn speaks_of_the_one_before(&self, tcp: &Tcp<'_>) -> bool {
         let by_client = tcp.src == self.client;
         let flags = tcp.flags;
         let bare = tcp.payload.is_empty() && !flags.syn() && !flags.fin();
-        !self.to_client.started() && bare && by_client == flags.rst()
+        let of_this = !by_client && tcp.ack == self.to_server.isn.wrapping_add(1);
+        !self.to_client.started() && bare && by_client == flags.rst() && !of_this
     }
 
     fn follow(&mut self, at: Duration, tcp: &Tcp<'_>) -> Result<()> {
@@ -151,7 +153,12 @@ pub fn conversations(packets: &[Packet]) -> Result<Vec<Conversation>> {
         let Some(tcp) = packet.tcp() else { continue };
         let mut same_ends = list.iter_mut().rev().filter(|c| c.is_of(&tcp));
         let known = match same_ends.next() {
-            Some(new) if new.speaks_of_the_one_before(&tcp) => same_ends.next().or(Some(new)),
+            Some(new) if new.speaks_of_the_one_before(&tcp) => match same_ends.next() {
+                Some(before) => Some(before),
+                // This host knows it by another pair of ends: the gateway gives
+                // two public ports in turn to one port of the server's.
+                None => continue,
+            },
             found => found,
         };
         let opens = tcp.flags.syn() && !tcp.flags.ack();
@@ -202,4 +209,65 @@ fn before(packets: &[Packet], n: usize) -> Vec<String> {
         .collect();
     list.reverse();
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::packet::Direction;
+    use super::*;
+
+    const SYN: u8 = 0x02;
+    const RST: u8 = 0x04;
+    const ACK: u8 = 0x10;
+
+    /// A packet without data between two hosts, to the server or from it.
+    fn packet(to_server: bool, flags: u8, seq: u32, ack: u32) -> Packet {
+        let mut frame = vec![0; 14 + 20 + 20];
+        frame[12] = 0x08; // IPv4
+        let ip = &mut frame[14..];
+        (ip[0], ip[3], ip[8], ip[9]) = (0x45, 40, 64, super::super::packet::TCP);
+        let (client, server) = ([10, 10, 0, 1], [9, 9, 9, 9]);
+        let ports = [41_000_u16, 21_000].map(u16::to_be_bytes);
+        let (src, dst) = if to_server { (0, 1) } else { (1, 0) };
+        ip[12..16].copy_from_slice(&[client, server][src]);
+        ip[16..20].copy_from_slice(&[client, server][dst]);
+        ip[20..22].copy_from_slice(&ports[src]);
+        ip[22..24].copy_from_slice(&ports[dst]);
+        ip[24..28].copy_from_slice(&seq.to_be_bytes());
+        ip[28..32].copy_from_slice(&ack.to_be_bytes());
+        (ip[32], ip[33]) = (5 << 4, flags);
+        Packet {
+            at: Duration::ZERO,
+            direction: Direction::Sent,
+            checksum_pending: true,
+            gso_size: 0,
+            frame,
+        }
+    }
+
+    #[test]
+    fn the_answer_of_a_time_wait_seen_elsewhere_only_is_passed_by() {
+        let packets = [
+            packet(true, SYN, 1_000, 0),
+            packet(false, ACK, 70_000, 900_000),
+            packet(true, RST, 900_000, 0),
+            packet(true, SYN, 1_000, 0),
+            packet(false, SYN | ACK, 5_000, 1_001),
+            packet(true, ACK, 1_001, 5_001),
+        ];
+        let list = conversations(&packets).unwrap();
+        assert_eq!(list.len(), 1);
+        assert!(!list[0].reset);
+        list[0].complete().unwrap();
+    }
+
+    #[test]
+    fn an_acknowledgement_of_the_syn_by_anything_but_a_syn_is_found() {
+        let packets = [
+            packet(true, SYN, 1_000, 0),
+            packet(false, ACK, 70_000, 1_001),
+        ];
+        let error = conversations(&packets).unwrap_err();
+        assert!(format!("{error:#}").contains("before the SYN"), "{error:#}");
+    }
 }
