@@ -2,12 +2,13 @@
 //! each byte whether it belongs to the text of an announced address.
 //!
 //! The grammar of the two directions is in `client` and `server`, numbers
-//! and addresses in [`address`], Telnet sequences in `telnet`, TLS in `tls`, the new text
+//! and addresses in [`address`], bytes that go on with these in `run`, Telnet sequences in `telnet`, TLS in `tls`, the new text
 //! in [`text`], verbs in [`verbs`], and which reply belongs to which request in [`requests`].
 
 pub mod address;
 mod client;
 pub mod requests;
+mod run;
 mod server;
 mod telnet;
 pub mod text;
@@ -220,6 +221,13 @@ impl Line {
     #[inline(always)]
     pub const fn is_skipping(&self) -> bool {
         self.state == state::SKIP && self.telnet == telnet::DATA
+    }
+
+    /// Whether the line is in something that goes on for some bytes: a verb, the
+    /// free text of a 227, the numbers of an address.
+    #[inline(always)]
+    pub const fn in_run(&self) -> bool {
+        run::is_run(self.state) && self.telnet == telnet::DATA
     }
 
     /// Whether the next byte begins a line.

@@ -14,8 +14,8 @@ use ftp_nat_common::{
         EDITS, Edits, Environment, Half, TELNET_MAX,
         egress::{Acked, acknowledge, sack_block},
         ingress::{
-            Begun, Outcome, Progress, RUN_NO_EDITS, Run, Segment, begin, finish, may_skim, skim,
-            step,
+            Begun, Outcome, Progress, RUN_NO_EDITS, Run, Segment, begin, finish, gather,
+            may_gather, may_skim, skim, step,
         },
     },
     tcp::flag,
@@ -198,12 +198,20 @@ impl Gateway {
         let mut steps = 0;
         loop {
             // As the kernel side does, but not always.
-            if steps % 3 != 0 && may_skim(&self.run, &self.session, role) {
+            let next = |run: &Run| data.get(run.pos as usize).copied().unwrap_or(0xee);
+            let byte = next(&self.run);
+            if steps % 3 != 0 && may_skim(&self.run, &self.session, role, byte) {
                 let from = self.run.pos;
                 let input = |n: u32| data.get((from + n) as usize).copied();
                 skim(&mut self.run, &mut self.session, role, input);
             }
-            let byte = data.get(self.run.pos as usize).copied().unwrap_or(0xee);
+            let (byte, edits) = (next(&self.run), self.edits.is_some());
+            if steps % 3 != 1 && may_gather(&self.run, &self.session, role, edits, byte) {
+                let from = self.run.pos;
+                let input = |n: u32| data.get((from + n) as usize).copied();
+                gather(&mut self.run, &mut self.session, role, input);
+            }
+            let byte = next(&self.run);
             let in_nxt = self.session.half[role].in_nxt;
             let at = self.offset(in_nxt);
             let no_slot = self.setting.no_edits || self.half().edits_len as usize >= EDITS - 1;

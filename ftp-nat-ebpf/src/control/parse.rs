@@ -13,7 +13,8 @@ use ftp_nat_common::{
     stream::{
         Edits,
         ingress::{
-            Begun, Outcome, Progress, RUN_WOULD_HOLD, Segment, begin, finish, may_skim, skim, step,
+            Begun, Outcome, Progress, RUN_WOULD_HOLD, Segment, begin, finish, gather, may_gather,
+            may_skim, skim, step,
         },
     },
     tcp::flag,
@@ -198,12 +199,22 @@ extern "C" fn byte(_index: u32, work: *mut c_void) -> i64 {
     if run.pos < run.len && at >= CHUNK as u32 {
         return 1;
     }
-    // SAFETY: a locked session.
-    if unsafe { may_skim(run, &*w.session, now.role as usize) } && ftp_nat_skim(w.session) != 0 {
-        return 0;
-    }
     // SAFETY: this CPU's own memory.
     let b = unsafe { (*w.scratch).chunk[at as usize & (CHUNK - 1)] };
+    // SAFETY: a locked session.
+    let (skims, gathers) = unsafe {
+        let (s, role, have_edits) = (&*w.session, now.role as usize, now.have_edits != 0);
+        (
+            may_skim(run, s, role, b),
+            may_gather(run, s, role, have_edits, b),
+        )
+    };
+    if skims && ftp_nat_skim(w.session) != 0 {
+        return 0;
+    }
+    if gathers && ftp_nat_gather(w.session) != 0 {
+        return 0;
+    }
     // SAFETY: this CPU's own memory and a locked session.
     let (s, edits) = unsafe { (&mut *w.session, &raw mut (*w.scratch).edits) };
     let edits = now.edits(edits);
@@ -233,15 +244,37 @@ pub extern "C" fn ftp_nat_skim(session: *mut Session) -> u32 {
     // SAFETY: this CPU's own memory.
     let (run, now, chunk) =
         unsafe { (&mut (*scratch).run, &(*scratch).progress, &(*scratch).chunk) };
-    let at = run.pos.wrapping_sub(now.base);
-    skim(run, s, now.role as usize, |n| {
-        let at = at.wrapping_add(n);
+    let from = run.pos.wrapping_sub(now.base);
+    skim(run, s, now.role as usize, following(chunk, from))
+}
+
+/// Takes bytes that only go on with a verb or an address; gives how many. Global
+/// for the same reason.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn ftp_nat_gather(session: *mut Session) -> u32 {
+    // SAFETY: the callers' pointer, or null.
+    let (Some(scratch), Some(s)) = (scratch(), unsafe { session.as_mut() }) else {
+        return 0;
+    };
+    // SAFETY: this CPU's own memory.
+    let (run, now, chunk) =
+        unsafe { (&mut (*scratch).run, &(*scratch).progress, &(*scratch).chunk) };
+    let from = run.pos.wrapping_sub(now.base);
+    gather(run, s, now.role as usize, following(chunk, from))
+}
+
+/// The bytes of a chunk from one on.
+#[inline(always)]
+fn following(chunk: &[u8; CHUNK], from: u32) -> impl Fn(u32) -> Option<u8> {
+    move |n| {
+        let at = from.wrapping_add(n);
         if at < CHUNK as u32 {
             Some(chunk[bounded(at, CHUNK as u32 - 1) as usize])
         } else {
             None
         }
-    })
+    }
 }
 
 /// The engine has seen what it was told to look at. `false`: there is no more.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `run` | the state of one segment's way through the engine |
 //! | `skim` | bytes that can't matter, taken together |
+//! | `gather` | bytes of a verb or an address, taken together |
 //! | `step` | what is old is sent again, what is new is taken, the FIN |
 //! | `take` | a new byte: passed, held, or releasing what is held |
 //! | `release` | the held text, or the one that takes its place |
@@ -15,6 +16,7 @@
 //! | `nothing` | for tests: surroundings in which nothing is announced |
 
 mod fragment;
+mod gather;
 #[cfg(test)]
 mod nothing;
 mod release;
@@ -27,6 +29,7 @@ use self::fragment::pass_unread;
 use self::run::{RUN_CHANGED, RUN_CUT};
 pub use self::{
     fragment::fragment,
+    gather::{GATHER, gather, may_gather},
     release::release,
     run::{OUTPUT_MAX, RUN_NO_EDITS, RUN_NO_HOLD, RUN_WOULD_HOLD, Run},
     skim::{SKIM, may_skim, skim},

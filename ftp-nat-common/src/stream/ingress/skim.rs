@@ -6,26 +6,40 @@ use super::{
     run::{RUN_CUT, RUN_WOULD_HOLD},
 };
 use crate::{
+    line::Line,
     session::Session,
-    stream::{HALF_LAST, dialogue::is_unread},
+    stream::{HALF_LAST, Half, dialogue::is_unread},
 };
 
 /// Bytes that are taken in one go at most.
 pub const SKIM: u32 = 16;
 
-/// Whether [`skim`] may take the next bytes. It changes nothing.
+/// The line's end, and the first byte of a Telnet sequence.
 #[inline(always)]
-pub fn may_skim(run: &Run, session: &Session, role: usize) -> bool {
+const fn may_matter(byte: u8) -> bool {
+    matches!(byte, b'\n' | 255)
+}
+
+/// Whether [`skim`] may take some of the next bytes, the first of which is `next`.
+/// It changes nothing.
+#[inline(always)]
+pub fn may_skim(run: &Run, session: &Session, role: usize, next: u8) -> bool {
     let line = &session.line[role & 1];
     let half = &session.half[role & 1];
-    (line.is_skipping() || is_unread(session.flags))
-        && !line.in_tls()
+    (line.is_skipping() && !may_matter(next) || is_unread(session.flags))
         && half.held_len == 0
+        && takes_new(run, half, line)
+        && run.has_room(SKIM)
+}
+
+/// Whether the next thing to be done is to take a new byte of plain text.
+#[inline(always)]
+pub(super) fn takes_new(run: &Run, half: &Half, line: &Line) -> bool {
+    !line.in_tls()
         && run.pos < run.len
         && run.emit_pos >= run.emit_len
         && run.flags & (RUN_CUT | RUN_WOULD_HOLD) == 0
         && run.seq.plus(run.pos) == half.in_nxt
-        && run.has_room(SKIM)
 }
 
 /// Takes bytes as [`step`](super::step()) would take each of them, up to one that
@@ -46,8 +60,7 @@ pub fn skim(
             break;
         }
         let Some(byte) = input(n) else { break };
-        // The line's end, and the first byte of a Telnet sequence.
-        if is_parsed && (byte == b'\n' || byte == 255) {
+        if is_parsed && may_matter(byte) {
             break;
         }
         run.put(byte);
@@ -67,13 +80,9 @@ pub fn skim(
 mod tests {
     use super::*;
     use crate::{
-        line::Line,
         seq::Seq,
         session::{CLIENT, SESSION_ENCRYPTED, SESSION_NOT_FTP},
-        stream::{
-            Half,
-            ingress::{Begun, Progress, Segment, begin, nothing::Nothing, step},
-        },
+        stream::ingress::{Begun, Progress, Segment, begin, nothing::Nothing, step},
         tcp::flag,
     };
     use std::{boxed::Box, vec::Vec};
@@ -102,7 +111,8 @@ mod tests {
         assert_eq!(begun, Begun::Parse);
         let mut together = 0;
         loop {
-            if may && may_skim(&run, &session, CLIENT) {
+            let byte = data.get(run.pos as usize).copied().unwrap_or(0xee);
+            if may && may_skim(&run, &session, CLIENT, byte) {
                 let from = run.pos as usize;
                 let input = |n: u32| data.get(from + n as usize).copied();
                 together += skim(&mut run, &mut session, CLIENT, input);
@@ -172,11 +182,11 @@ mod tests {
             let mut session = session;
             let begun = begin(&mut run, &mut session, CLIENT, None, &segment(capacity));
             assert_eq!(begun, Begun::Parse);
-            assert_eq!(may_skim(&run, &session, CLIENT), may, "{capacity}");
+            assert_eq!(may_skim(&run, &session, CLIENT, b'x'), may, "{capacity}");
             if may {
                 let taken = skim(&mut run, &mut session, CLIENT, |_| Some(b'x'));
                 assert_eq!(taken, SKIM);
-                assert!(!may_skim(&run, &session, CLIENT), "{capacity}");
+                assert!(!may_skim(&run, &session, CLIENT, b'x'), "{capacity}");
             }
         }
     }
@@ -189,14 +199,17 @@ mod tests {
         };
         let mut run = Box::new(Run::new());
         (run.len, run.capacity) = (100, 1460);
-        assert!(may_skim(&run, &session, CLIENT));
+        assert!(may_skim(&run, &session, CLIENT, b'x'));
         for flag in [RUN_CUT, RUN_WOULD_HOLD] {
             run.flags = flag;
-            assert!(!may_skim(&run, &session, CLIENT));
+            assert!(!may_skim(&run, &session, CLIENT, b'x'));
         }
         (run.flags, run.emit_len) = (0, 1);
-        assert!(!may_skim(&run, &session, CLIENT), "a text is being sent");
+        assert!(
+            !may_skim(&run, &session, CLIENT, b'x'),
+            "a text is being sent"
+        );
         (run.emit_len, run.len) = (0, 0);
-        assert!(!may_skim(&run, &session, CLIENT), "the segment ends");
+        assert!(!may_skim(&run, &session, CLIENT, b'x'), "the segment ends");
     }
 }
