@@ -6,12 +6,14 @@ use crate::{
 use std::vec::Vec;
 
 mod admission;
+mod notes;
 
-/// Notes what is withdrawn and counted.
+/// Notes what is withdrawn, counted and noted.
 #[derive(Default)]
 struct World {
     withdrawn: Vec<u16>,
     counted: Vec<Counter>,
+    noted: Vec<Note>,
 }
 
 impl Environment for World {
@@ -25,6 +27,10 @@ impl Environment for World {
 
     fn count(&mut self, counter: Counter) {
         self.counted.push(counter);
+    }
+
+    fn note(&mut self, note: Note) {
+        self.noted.push(note);
     }
 }
 

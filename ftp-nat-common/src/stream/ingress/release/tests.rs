@@ -68,16 +68,28 @@ impl Stage {
 
     /// The end `role` says a line, of which the address is all that is held; what is
     /// sent in its place, if anything is. It is given `port`.
-    fn announces(&mut self, role: usize, line: &str, port: Option<u16>) -> Option<String> {
+    fn announces(
+        &mut self,
+        role: usize,
+        line: impl AsRef<[u8]>,
+        port: Option<u16>,
+    ) -> Option<String> {
         self.world.port = port;
         self.session.line[role] = Line::mid_stream_at_start();
         let mut run = Box::new(Run::new());
         run.role = role as u32;
-        for byte in line.bytes() {
+        for &byte in line.as_ref() {
             let fed = self.session.line[role].feed(role, byte);
             let half = &mut self.session.half[role];
             match fed.step {
                 Step::Hold => {
+                    if half.held_len == 0 {
+                        half.telnet_len = 0;
+                    }
+                    if fed.telnet {
+                        half.telnet[usize::from(half.telnet_len)] = byte;
+                        half.telnet_len += 1;
+                    }
                     half.held[usize::from(half.held_len)] = byte;
                     half.held_len += 1;
                     half.in_nxt = half.in_nxt.plus(1);
@@ -188,5 +200,58 @@ fn a_port_is_wanted_that_keeps_the_length() {
         let line = format!("227 {text}10,0,0,2,30,4)\r\n");
         stage.announces(SERVER, &line, Some(5000));
         assert_eq!(stage.world.asked, [(7684, wanted)], "{line}");
+    }
+}
+
+/// Telnet sequences within an address stay, behind it: they are none of its digits.
+#[test]
+fn telnet_bytes_are_no_part_of_the_wanted_length() {
+    let lines: [(usize, &[u8], _, _); 5] = [
+        (
+            CLIENT,
+            b"PORT 10,0,0,1,30\xff\xf1,4\r\n",
+            4,
+            "\u{fffd}\u{fffd}\r",
+        ),
+        (
+            CLIENT,
+            b"PORT 1\xff\xf10,0,0,1,130,2\xff\xfb\x0104\r\n",
+            7,
+            "\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{1}\r",
+        ),
+        (
+            CLIENT,
+            b"EPRT |1|10.0.0.1|76\xff\xf184|\r\n",
+            4,
+            "\u{fffd}\u{fffd}|",
+        ),
+        (
+            SERVER,
+            b"227 Entering (10,0,0,2,30\xff\xf1,4)\r\n",
+            4,
+            "\u{fffd}\u{fffd})",
+        ),
+        (
+            SERVER,
+            b"227 Passive Mode 10,0,0,2,30\xff\xf1,4)\r\n",
+            ANY_LENGTH,
+            "\u{fffd}\u{fffd})",
+        ),
+    ];
+    for (role, line, wanted, end) in lines {
+        let mut stage = Stage::new();
+        stage.session.told = [1, 2].map(|last| Addr::from_v4([30, 0, 0, last]));
+        stage.session.requests.push(Request::Passive);
+        let sent = stage.announces(role, line, Some(5000)).unwrap();
+        let asked: Vec<_> = stage
+            .world
+            .asked
+            .iter()
+            .map(|&(_, wanted)| wanted)
+            .collect();
+        let line = String::from_utf8_lossy(line);
+        assert_eq!(asked, [wanted], "{line}");
+        assert!(sent.ends_with(end), "{line}: {sent:?}");
+        assert_eq!(stage.session.half[role].held_len, 0);
     }
 }
