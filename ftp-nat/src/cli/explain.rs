@@ -3,18 +3,23 @@
 use std::{
     io::{IsTerminal as _, stdout},
     net::IpAddr,
+    path::Path,
 };
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use ftp_nat_common::layout::INTERFACE_LAN;
 use jiff::Timestamp;
 
 use super::{PinPath, output};
 use crate::{
     control_socket::{Answer, Request, ask::ask},
-    explain::{Explanation, Surroundings, elsewhere, explain},
+    doctor,
+    explain::{Explanation, Surroundings, dials, elsewhere, explain},
     history::{Found, Which},
+    maps::Maps,
     render,
+    sys::clock,
 };
 
 /// Say why a transfer works or doesn't: what each end said and got, and what to do.
@@ -88,14 +93,55 @@ fn explanation(options: &Options) -> anyhow::Result<Explanation> {
         );
     }
     let mut around = Surroundings::of(&maps)?;
-    if let Some(client) = options.client {
-        around.elsewhere = elsewhere::of(client, &around.ports);
+    around.elsewhere = elsewhere::of(options.client, &around.ports);
+    if options.session.is_none() {
+        look_at_dials(options, &path, &maps, &found, &mut around)?;
     }
     Ok(explain(found, options.client, Timestamp::now(), &around))
 }
 
+/// Looks for a control connection that didn't come about, later than what was found.
+fn look_at_dials(
+    options: &Options,
+    path: &Path,
+    maps: &Maps,
+    found: &Found,
+    around: &mut Surroundings,
+) -> anyhow::Result<()> {
+    let sightings = maps.sightings.all()?;
+    let candidates = maps.candidates.all()?;
+    let is_watched = |port| around.ports.contains(&port);
+    let all = dials::of(&sightings, &candidates, is_watched, clock::monotonic_ns());
+    let inside = maps.interfaces.all()?;
+    let is_inside = |index| {
+        let mut entries = inside.iter();
+        entries.any(|(known, entry)| *known == index && entry.flags & INTERFACE_LAN != 0)
+    };
+    let chosen = dials::choose(&all, options.client, found, is_inside, Timestamp::now());
+    for dial in chosen {
+        // Of a server on the gateway only the session tells that it came about.
+        let which = Which::Client {
+            address: dial.client.ip(),
+            last: usize::from(u16::MAX),
+        };
+        let known = find(path, which)?.sessions;
+        let mut ends = known.iter().filter_map(|record| record.ends.as_ref());
+        if ends.any(|ends| ends.client == dial.client) {
+            continue;
+        }
+        let mut dial = dial.clone();
+        dials::way::look(&mut dial, around);
+        around.dial = Some(dial);
+        let blocks = doctor::blocks(options.pin_path.pin_path.clone());
+        let blocks = blocks.into_iter().map(|check| [check.reason, check.mend]);
+        around.blocks = blocks.collect();
+        break;
+    }
+    Ok(())
+}
+
 /// Asks `run` what it knows.
-pub(super) fn find(path: &std::path::Path, which: Which) -> anyhow::Result<Found> {
+pub(super) fn find(path: &Path, which: Which) -> anyhow::Result<Found> {
     for answer in ask(path, &Request::History { which })? {
         if let Answer::History(found) = answer? {
             return Ok(found);

@@ -146,6 +146,22 @@ pub fn examine(subject: &Subject) -> Report {
     }
 }
 
+/// What rules of the firewall may stop control connections of the data path at
+/// `pin_path`.
+#[must_use]
+pub fn blocks(pin_path: PathBuf) -> Vec<Check> {
+    let subject = Subject {
+        pin_path,
+        planned: None,
+    };
+    let (Some(path), _) = service::data_path(&subject) else {
+        return Vec::new();
+    };
+    let mut checks = firewall::look(&path);
+    checks.retain(|check| check.state == State::Error);
+    checks
+}
+
 #[cfg(test)]
 pub(crate) fn sample() -> Report {
     Report {

@@ -226,9 +226,12 @@ pub fn outside(found: &Found, client: Option<IpAddr>, around: &Surroundings) -> 
             });
         }
     }
+    if let Some(dial) = &around.dial {
+        verdicts.push(words::dialled(dial, around));
+    }
     if found.sessions.is_empty() && verdicts.is_empty() {
         verdicts.push(match (client, around.elsewhere.as_slice()) {
-            (Some(client), [_, ..]) => words::not_watched(client, &around.elsewhere),
+            (client, [_, ..]) => words::not_watched(client, &around.elsewhere),
             _ => words::no_session(client, around),
         });
     }

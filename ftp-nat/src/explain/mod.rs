@@ -4,6 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`attempts`] | each announcement with what became of it |
+//! | [`dials`] | control connections that didn't come about |
 //! | [`elsewhere`] | ports that a client uses and nobody watches |
 //! | [`judge`] | from that to verdicts |
 //! | [`verdict`] | their names |
@@ -12,6 +13,7 @@
 //! | [`steps`] | the rows of the ladder |
 
 pub mod attempts;
+pub mod dials;
 pub mod elsewhere;
 pub mod judge;
 pub mod steps;

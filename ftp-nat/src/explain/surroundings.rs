@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use ftp_nat_common::layout::{INTERFACE_LAN, Interface};
 
+use super::dials::Dial;
 use crate::{error::Result, maps::Maps, ports};
 
 /// What is set up, and what else goes on.
@@ -20,6 +21,13 @@ pub struct Surroundings {
     pub encrypted: Option<(u16, u16)>,
     /// Servers that the client in question talks to by ports that aren't watched.
     pub elsewhere: Vec<SocketAddr>,
+    /// A control connection that was dialled and didn't come about.
+    pub dial: Option<Dial>,
+    /// What in the rules of this machine's firewall may have stopped it: what was
+    /// found, and what mends it.
+    pub blocks: Vec<[String; 2]>,
+    /// The named interfaces, by their indices.
+    pub interfaces: Vec<(u32, String)>,
 }
 
 impl Surroundings {
@@ -44,7 +52,17 @@ impl Surroundings {
             wan: side(false),
             lan: side(true),
             elsewhere: Vec::new(),
+            dial: None,
+            blocks: Vec::new(),
+            interfaces: interfaces.iter().map(|(i, e)| (*i, name(e))).collect(),
         })
+    }
+
+    /// The name of a named interface.
+    #[must_use]
+    pub fn interface(&self, index: u32) -> String {
+        let found = self.interfaces.iter().find(|(known, _)| *known == index);
+        found.map_or_else(|| format!("#{index}"), |(_, name)| name.clone())
     }
 }
 

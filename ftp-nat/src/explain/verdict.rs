@@ -80,6 +80,10 @@ names! {
     DefaultDataPort = "default_data_port" Problem,
     /// The control port is not watched.
     PortNotWatched = "port_not_watched" Problem,
+    /// A control connection came in, and this machine didn't send it on.
+    ControlNotForwarded = "control_not_forwarded" Problem,
+    /// A control connection was sent on, and its handshake was not completed.
+    ControlNotAnswered = "control_not_answered" Problem,
     /// Nothing is known of such a session.
     NoSession = "no_session" Problem,
 }

@@ -137,6 +137,8 @@ impl Maps {
             sources: Box::new(MemoryTable::hash(size::SOURCES)),
             stack_flows: Box::new(MemoryTable::hash(2 * size::DATA_CONNECTIONS)),
             encrypted: Box::new(MemoryTable::hash(size::SESSIONS)),
+            sightings: Box::new(MemoryTable::hash(size::PAIRING)),
+            candidates: Box::new(MemoryTable::hash(size::PAIRING)),
             counters: Box::new(MemoryCounts(RefCell::new(counters.to_vec()))),
         };
         // An array in memory can't fail.

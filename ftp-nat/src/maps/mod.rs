@@ -14,6 +14,7 @@ use ftp_nat_common::{
     addr::{Addr, Tuple},
     counter::Counter,
     layout::{Interface, Settings},
+    pairing::{Candidate, PairingKey, Sighting},
     session::{EditsKey, HalfRef, Session},
     source::{Source, SourceKey},
     stream::Edits,
@@ -67,6 +68,10 @@ pub struct Maps {
     pub stack_flows: AnyTable<Tuple, Tuple>,
     /// Ids of sessions in TLS, by their ends.
     pub encrypted: AnyTable<EncryptedKey, u64>,
+    /// What ingress saw lately of handshakes, and of packets that may teach.
+    pub sightings: AnyTable<PairingKey, Sighting>,
+    /// What was learned of connections that are no sessions yet.
+    pub candidates: AnyTable<Tuple, Candidate>,
     /// The counters.
     pub counters: Box<dyn Counts>,
 }

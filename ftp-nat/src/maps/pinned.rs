@@ -162,6 +162,8 @@ impl Maps {
             sources: table(source, map::SOURCES)?,
             stack_flows: table(source, map::STACK_FLOWS)?,
             encrypted: table(source, map::ENCRYPTED)?,
+            sightings: table(source, map::SIGHTINGS)?,
+            candidates: table(source, map::CANDIDATES)?,
             counters: Box::new(KernelCounts(counters)),
         })
     }

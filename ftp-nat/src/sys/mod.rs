@@ -9,5 +9,6 @@ pub(crate) mod filters;
 pub(crate) mod links;
 mod netlink;
 pub(crate) mod privileges;
+pub(crate) mod routes;
 pub(crate) mod signals;
 pub(crate) mod watch;

@@ -1,4 +1,4 @@
-//! Dumps of rtnetlink.
+//! Requests of rtnetlink.
 
 use std::io;
 
@@ -13,17 +13,7 @@ pub(super) fn dump(
     request: RouteNetlinkMessage,
     mut each: impl FnMut(RouteNetlinkMessage),
 ) -> io::Result<()> {
-    let mut socket = Socket::new(NETLINK_ROUTE)?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
-    let mut request = NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::from(request));
-    request.header.flags = NLM_F_DUMP | NLM_F_REQUEST;
-    request.header.sequence_number = 1;
-    request.finalize();
-    let mut bytes = vec![0; request.buffer_len()];
-    request.serialize(&mut bytes);
-    socket.send(&bytes, 0)?;
-
+    let socket = sent(request, NLM_F_DUMP | NLM_F_REQUEST)?;
     loop {
         let (datagram, _) = socket.recv_from_full()?;
         let mut rest = datagram.as_slice();
@@ -40,6 +30,40 @@ pub(super) fn dump(
             }
         }
     }
+}
+
+/// Sends a request that has one answer, and gives that to `each`.
+pub(super) fn ask(
+    request: RouteNetlinkMessage,
+    mut each: impl FnMut(RouteNetlinkMessage),
+) -> io::Result<()> {
+    let socket = sent(request, NLM_F_REQUEST)?;
+    let (datagram, _) = socket.recv_from_full()?;
+    let mut rest = datagram.as_slice();
+    while let Some(message) = next_message(&mut rest) {
+        let parsed = NetlinkMessage::<RouteNetlinkMessage>::deserialize(message);
+        match parsed.map_err(io::Error::other)?.payload {
+            NetlinkPayload::Error(e) => return Err(e.to_io()),
+            NetlinkPayload::InnerMessage(message) => each(message),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The socket that a request was sent by.
+fn sent(request: RouteNetlinkMessage, flags: u16) -> io::Result<Socket> {
+    let mut socket = Socket::new(NETLINK_ROUTE)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    let mut request = NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::from(request));
+    request.header.flags = flags;
+    request.header.sequence_number = 1;
+    request.finalize();
+    let mut bytes = vec![0; request.buffer_len()];
+    request.serialize(&mut bytes);
+    socket.send(&bytes, 0)?;
+    Ok(socket)
 }
 
 /// Cuts the first message off a datagram (`NLMSG_NEXT`: lengths are rounded up to 4).

@@ -1,5 +1,6 @@
 //! One session for each verdict.
 
+mod dials;
 mod refusals;
 mod sessions;
 mod transfers;
@@ -180,8 +181,8 @@ fn around() -> Surroundings {
         ports: vec![21],
         wan: vec!["wan0".to_owned()],
         lan: vec!["lan0".to_owned()],
-        encrypted: None,
-        elsewhere: Vec::new(),
+        interfaces: vec![(3, "lan0".to_owned()), (4, "wan0".to_owned())],
+        ..Surroundings::default()
     }
 }
 
@@ -207,6 +208,7 @@ fn every_verdict_is_tested_here() {
     let sources = [
         include_str!("transfers.rs"),
         include_str!("refusals.rs"),
+        include_str!("dials.rs"),
         include_str!("sessions.rs"),
         include_str!("unannounced.rs"),
     ];

@@ -57,6 +57,16 @@ fn no_session_was_seen() {
 }
 
 #[test]
+fn only_one_side_is_named() {
+    let around = Surroundings {
+        lan: Vec::new(),
+        ..around()
+    };
+    let verdicts = outside(&Found::default(), None, &around);
+    has(&verdicts[0].advice[0], &["Only wan0 is named", "--lan"]);
+}
+
+#[test]
 fn the_port_is_not_watched() {
     let client = "10.10.0.1".parse().ok();
     let elsewhere = |servers: &[&str]| Surroundings {
@@ -71,6 +81,9 @@ fn the_port_is_not_watched() {
     let two = elsewhere(&["61.144.1.100:2121", "61.144.1.100:443"]);
     let verdicts = outside(&Found::default(), client, &two);
     has(&verdicts[0].advice[0], &["If one of them"]);
+    let tls = elsewhere(&["61.144.1.100:990"]);
+    let verdicts = outside(&Found::default(), None, &tls);
+    has(&verdicts[0].advice[1], &["within TLS", "doesn't help"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! | module | of |
 //! |---|---|
 //! | `session` | sessions as a whole, and the lack of one |
+//! | `dial` | control connections that didn't come about |
 //! | `announcement` | announcements that were not followed, or refused |
 //! | `connection` | announced data connections |
 //! | `unannounced` | transfers without an announcement |
@@ -10,6 +11,7 @@
 
 mod announcement;
 mod connection;
+mod dial;
 mod room;
 mod session;
 mod unannounced;
@@ -20,6 +22,7 @@ pub(super) use self::{
         could_not_connect, no_data_connection, not_answered, not_used, other_address,
         transfer_failed, transfer_refused, waiting, without_bytes, works,
     },
+    dial::dialled,
     room::{source_limit, table_full},
     session::{encrypted, login_refused, no_session, not_ftp, not_watched, nothing_asked},
     unannounced::{default_data_port, default_port_waited_for},

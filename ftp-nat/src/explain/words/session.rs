@@ -71,7 +71,7 @@ pub(in crate::explain) fn not_ftp(record: &Record) -> Verdict {
     ))
 }
 
-pub(in crate::explain) fn not_watched(client: IpAddr, servers: &[SocketAddr]) -> Verdict {
+pub(in crate::explain) fn not_watched(client: Option<IpAddr>, servers: &[SocketAddr]) -> Verdict {
     let mut ports: Vec<_> = servers.iter().map(SocketAddr::port).collect();
     ports.sort_unstable();
     ports.dedup();
@@ -85,13 +85,19 @@ pub(in crate::explain) fn not_watched(client: IpAddr, servers: &[SocketAddr]) ->
     let verdict = Verdict::new(
         Name::PortNotWatched,
         format!(
-            "No FTP session of {client} was seen, but it has connections by ports that are not watched: {}{more}.",
+            "No FTP session{} was seen, but there are connections to ports that are not watched: {}{more}.",
+            client.map_or_else(String::new, |client| format!(" of {client}")),
             named.join(", ")
         ),
     );
     let verdict = match ports.as_slice() {
         [port] => verdict.advise(format!("If that is FTP: ftp-nat ports add {port}")),
         _ => verdict.advise("If one of them is FTP: ftp-nat ports add PORT"),
+    };
+    let verdict = if servers.iter().any(|server| server.port() == 990) {
+        verdict.advise("Port 990 is FTP within TLS from the first byte: nothing in it can be read, and watching the port doesn't help. Use AUTH TLS on port 21, or passive mode with a range of ports that the firewall lets by.")
+    } else {
+        verdict
     };
     verdict.advise("A connection that is open already is followed from its next lines on.")
 }
@@ -106,7 +112,7 @@ pub(in crate::explain) fn no_session(client: Option<IpAddr>, around: &Surroundin
             names.join(",")
         }
     };
-    Verdict::new(
+    let verdict = Verdict::new(
         Name::NoSession,
         format!(
             "No FTP session{of} was seen. Watched: port {} on outside interfaces {} and inside interfaces {}.",
@@ -114,8 +120,16 @@ pub(in crate::explain) fn no_session(client: Option<IpAddr>, around: &Surroundin
             list(&around.wan),
             list(&around.lan)
         ),
-    )
+    );
+    let verdict = match (around.wan.as_slice(), around.lan.as_slice()) {
+        ([], [one]) | ([one], []) => verdict.advise(format!(
+            "Only {one} is named. A session that passes this machine has to be seen on both sides: name the interface \
+             towards the clients and the one towards the servers (--lan, --wan)."
+        )),
+        _ => verdict,
+    };
+    verdict
     .advise("If the client uses another port: ftp-nat ports add PORT. What counts is the port that the client dials.")
-    .advise("If its packets don't pass these interfaces, name the right ones to `ftp-nat run`. Bridged and tunnelled traffic may pass by.")
+    .advise("No try of this kind to connect to a watched port came in by these interfaces in the last 5 minutes. If the client's packets don't pass them, name the right ones to `ftp-nat run`. Bridged and tunnelled traffic may pass by.")
     .advise("A session that began before `ftp-nat run`, or before its port was watched, is seen when both ends say something within 15 minutes of that. Later it has to log in again.")
 }

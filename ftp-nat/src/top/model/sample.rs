@@ -132,8 +132,7 @@ pub(crate) fn around() -> Surroundings {
         ports: vec![21, 2121],
         wan: vec!["eth0".to_owned()],
         lan: vec!["eth1".to_owned()],
-        encrypted: None,
-        elsewhere: Vec::new(),
+        ..Surroundings::default()
     }
 }
 

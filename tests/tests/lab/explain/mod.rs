@@ -5,8 +5,10 @@
 //! | `works` | a transfer that works, told in full |
 //! | `transfers` | data connections that don't come about, or fail |
 //! | `refusals` | what a server or the gateway refuses |
+//! | `dials` | control connections that don't come about |
 //! | `sessions` | sessions as a whole, and those that aren't followed |
 
+mod dials;
 mod refusals;
 mod sessions;
 mod transfers;
@@ -46,6 +48,7 @@ pub fn until_told(ftp_nat: &FtpNat, name: &str, wanted: &[&str]) -> Result<()> {
 #[test]
 fn every_verdict_is_reached_by_a_session_that_really_happened() {
     let sources = [
+        include_str!("dials.rs"),
         include_str!("refusals.rs"),
         include_str!("sessions.rs"),
         include_str!("transfers.rs"),
