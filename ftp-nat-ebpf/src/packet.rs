@@ -25,7 +25,10 @@ pub use self::{
     bytes::{bounded, bounded_from_one, load, store, store_part},
     wire::{icmp, protocol, tcp, v4, v6},
 };
-use crate::maps::{count, domain, scratch};
+use crate::{
+    maps::{count, domain, scratch},
+    memory,
+};
 
 /// Bytes before the IP header: 14, or 0 on devices without an Ethernet header.
 /// Set by the loader.
@@ -198,8 +201,11 @@ fn read_v6(skb: *mut __sk_buff) -> Option<u32> {
     let packet = Packet::current(skb)?;
     // SAFETY: this CPU's own memory.
     let h = unsafe { &mut *packet.headers };
-    h.tuple.src = Addr(ip.src);
-    h.tuple.dst = Addr(ip.dst);
+    // SAFETY: within the packet, and this CPU's own memory. An assignment is a call.
+    unsafe {
+        memory::copy_by_fours(&raw mut h.tuple.src.0, &raw const ip.src);
+        memory::copy_by_fours(&raw mut h.tuple.dst.0, &raw const ip.dst);
+    }
     h.is_v4 = false;
     h.l3 = l3;
     h.l4 = l3 + v6::HEADER_LEN;

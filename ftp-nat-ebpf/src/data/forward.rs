@@ -117,7 +117,8 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
     let len = wire_len(packet);
     let found = if way.leads(flow.out_ifindex, u32::from(len), now) {
         route.family = way.family;
-        route.dst = way.next_hop;
+        // SAFETY: this CPU's own memory. An assignment is a call.
+        unsafe { memory::copy_by_fours(&raw mut route.dst, &raw const way.next_hop) };
         FOUND
     } else {
         look_up(*packet, flow, scratch, now)
@@ -290,7 +291,8 @@ pub fn redirect(skb: *mut __sk_buff, route: &Route, ifindex: u32, bare: bool) ->
             };
             let next_hop = &raw mut (*scratch).next_hop;
             (*next_hop).nh_family = u32::from(route.family);
-            (*next_hop).__bindgen_anon_1.ipv6_nh = route.dst;
+            let address = &raw mut (*next_hop).__bindgen_anon_1.ipv6_nh;
+            memory::copy_by_fours(address, &raw const route.dst);
             bpf_redirect_neigh(ifindex, next_hop, size_of::<bpf_redir_neigh>() as i32, 0)
         }
     };
