@@ -13,6 +13,7 @@ mod connection;
 mod data;
 mod denied;
 mod domains;
+mod ends;
 mod epsv_all;
 mod error;
 mod fragments;
