@@ -24,6 +24,11 @@ const INTERRUPTED_EXIT: u8 = 130;
 /// own way, cleaning up, and then nothing further is started.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// Whether Ctrl-C has ended the run.
+fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
 /// Options of the verb.
 #[derive(clap::Args)]
 pub struct Args {
@@ -66,7 +71,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let start = Instant::now();
         let mut tally = part.run(&args.rest);
         tally.require_tests();
-        let interrupted = INTERRUPTED.load(Ordering::Relaxed);
+        let interrupted = is_interrupted();
         if interrupted {
             tally.fail("interrupted, nothing further was run".to_owned());
         }
@@ -94,12 +99,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         total.add(tally);
     }
     for (part, tally, _) in &rows {
+        for name in &tally.second {
+            println!("SECOND TRY {part}: {name} failed at first, see above, and passed alone");
+        }
         for failure in &tally.failures {
             println!("FAILED {part}: {failure}");
         }
     }
     println!("{total}");
-    Ok(match (INTERRUPTED.load(Ordering::Relaxed), total.failed) {
+    Ok(match (is_interrupted(), total.failed) {
         (true, _) => ExitCode::from(INTERRUPTED_EXIT),
         (false, 0) => ExitCode::SUCCESS,
         (false, _) => ExitCode::FAILURE,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use anyhow::Result;
+
 /// Sums over tests, and the names of those that failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -13,6 +15,8 @@ pub struct Tally {
     pub skipped: u32,
     /// What failed, for the end of the report.
     pub failures: Vec<String>,
+    /// Tests that failed at first, and passed when they were run alone.
+    pub second: Vec<String>,
     /// What failing tests said, by name: the beginning of it.
     pub said: Vec<(String, Vec<String>)>,
     /// What follows was said by the last of [`Self::said`].
@@ -52,7 +56,32 @@ impl Tally {
         self.failed += other.failed;
         self.skipped += other.skipped;
         self.failures.extend_from_slice(&other.failures);
+        self.second.extend_from_slice(&other.second);
         self.said.extend_from_slice(&other.said);
+    }
+
+    /// Runs failed tests once more, each alone, if they are no more than `most`.
+    /// What they said at first stays in the report.
+    pub fn try_again(&mut self, most: usize, run: impl Fn(&str) -> Result<Self>) {
+        // What isn't a test's failure has no name to be run by.
+        if self.failures.len() > most || self.failures.len() != self.failed as usize {
+            return;
+        }
+        for name in std::mem::take(&mut self.failures) {
+            println!("\n{name} failed, and is run once more, alone");
+            match run(&name) {
+                Ok(alone) if (alone.passed, alone.failed) == (1, 0) => {
+                    self.failed -= 1;
+                    self.passed += 1;
+                    self.second.push(name);
+                }
+                Ok(_) => self.failures.push(name),
+                Err(error) => {
+                    println!("error: {error:#}");
+                    self.failures.push(name);
+                }
+            }
+        }
     }
 
     /// Understands the lines of Rust's test runner that matter here.
@@ -147,6 +176,45 @@ mod tests {
                 said("b", &["panicked", ""])
             ]
         );
+    }
+
+    fn tally(passed: u32, failures: &[&str]) -> Tally {
+        Tally {
+            passed,
+            failed: failures.len() as u32,
+            failures: failures.iter().map(|f| (*f).to_owned()).collect(),
+            ..Tally::default()
+        }
+    }
+
+    #[test]
+    fn a_few_failures_have_a_second_try_and_are_named() {
+        let mut all = tally(8, &["a", "b"]);
+        all.try_again(2, |name| match name {
+            "a" => Ok(tally(1, &[])),
+            name => Ok(tally(0, &[name])),
+        });
+        assert_eq!(all.to_string(), "9 passed, 1 failed, 0 skipped");
+        assert_eq!(
+            (&all.second[..], &all.failures[..]),
+            (&["a".to_owned()][..], &["b".to_owned()][..])
+        );
+        let mut none = tally(8, &["a"]);
+        none.try_again(2, |_| anyhow::bail!("it can't be started"));
+        none.try_again(2, |_| Ok(tally(0, &[])));
+        assert_eq!(none, tally(8, &["a"]), "a run of nothing proves nothing");
+    }
+
+    #[test]
+    fn many_failures_and_what_is_no_test_have_none() {
+        let again = |_: &str| -> Result<Tally> { panic!("run again") };
+        let mut many = tally(8, &["a", "b", "c"]);
+        many.try_again(2, again);
+        assert_eq!(many.failed, 3);
+        let mut crashed = tally(8, &["a"]);
+        crashed.failed = 2;
+        crashed.try_again(2, again);
+        assert_eq!(crashed.failed, 2);
     }
 
     #[test]
