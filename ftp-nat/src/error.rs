@@ -25,6 +25,16 @@ pub enum Error {
     /// Something is wrong with a configuration file.
     #[error(transparent)]
     Configuration(#[from] crate::config::Problems),
+    /// A configuration file can't be read.
+    #[error("the configuration file {} can't be read ({advice})", .path.display())]
+    ConfigurationFile {
+        /// Its name.
+        path: PathBuf,
+        /// What to do.
+        advice: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
     /// A named interface doesn't exist.
     #[error("no such interface: {name} (there are: {existing})")]
     NoSuchInterface {

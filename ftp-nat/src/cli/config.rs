@@ -50,6 +50,14 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     };
     let plan = plan?;
     let config = &plan.config;
+    for domain in &config.domains {
+        let is_known = |name: &String| config.wan.contains(name) || config.lan.contains(name);
+        // On every machine, unless the command line names more.
+        if let Some(name) = domain.interfaces.iter().find(|name| !is_known(name)) {
+            let error = Error::DomainOfOther { name: name.clone() };
+            log::warn!("`run` with this file alone would be refused: {error}");
+        }
+    }
     match interfaces::select(&config.wan, &config.lan, &links::all()?) {
         Ok(_) => {}
         // On every machine.

@@ -1,6 +1,9 @@
 //! Reading a configuration file.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use clap::Arg;
 use toml::{
@@ -9,8 +12,8 @@ use toml::{
 };
 
 use super::{
-    keys::{Form, Keys, form},
-    problem::{Problem, Problems, line},
+    keys::{Form, Keys, described, form, is_directory, is_name},
+    problem::{Problem, Problems, line, text},
 };
 use crate::error::{Error, Result};
 
@@ -34,14 +37,19 @@ pub(super) struct Entry {
 impl File {
     /// Reads a file. All that is wrong with it is one error.
     pub fn read(path: &Path, keys: &Keys) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(Error::io(format!("reading {}", path.display())))?;
-        let entries = parse(&text, keys).map_err(|list| {
+        let bytes = std::fs::read(path).map_err(|source| Error::ConfigurationFile {
+            path: path.to_owned(),
+            advice: advice(&source),
+            source,
+        })?;
+        let wrong = |list| {
             Error::Configuration(Problems {
                 path: path.to_owned(),
                 list,
             })
-        })?;
+        };
+        let text = text(&bytes).map_err(|problem| wrong(vec![problem]))?;
+        let entries = parse(text, keys).map_err(wrong)?;
         Ok(Self {
             path: path.to_owned(),
             entries,
@@ -65,6 +73,16 @@ impl File {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+}
+
+/// What to do about a file that can't be read.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "is the name right? --config /dev/null stands for no file",
+        io::ErrorKind::IsADirectory => "name a file in it",
+        io::ErrorKind::PermissionDenied => "run this as root, or let this user read it",
+        _ => "name another file",
     }
 }
 
@@ -100,9 +118,21 @@ pub(super) fn parse(text: &str, keys: &Keys) -> std::result::Result<Vec<Entry>, 
             }),
             Ok(Some(Words::Values(values))) => {
                 for (at, value) in &values {
+                    if is_name(arg) && value.is_empty() {
+                        wrong(*at, format!("{name} is empty: leave it out, or name one"));
+                        continue;
+                    }
+                    // Where `run` is started from is another matter.
+                    if is_directory(arg) && !value.starts_with('/') {
+                        let what = "write the whole path, from / on";
+                        wrong(*at, format!("{name} can't be {value:?}: {what}"));
+                    }
                     if let Err(what) = keys.check(arg, value) {
                         wrong(*at, format!("{name} can't be {value:?}: {what}"));
                     }
+                }
+                if let Some((at, value)) = repeated(&values) {
+                    wrong(*at, format!("{name}: {value} stands there twice"));
                 }
                 entries.push(Entry {
                     key: name.to_owned(),
@@ -116,6 +146,13 @@ pub(super) fn parse(text: &str, keys: &Keys) -> std::result::Result<Vec<Entry>, 
     }
     problems.sort_by_key(|problem| problem.line);
     Err(problems)
+}
+
+/// A value that was there before.
+fn repeated(values: &[(usize, String)]) -> Option<&(usize, String)> {
+    let mut later = values.iter().enumerate();
+    let found = later.find(|(n, (_, value))| values.iter().take(*n).any(|(_, v)| v == value));
+    found.map(|(_, value)| value)
 }
 
 enum Words {
@@ -132,10 +169,16 @@ fn read(arg: &Arg, value: &Spanned<DeValue<'_>>) -> std::result::Result<Option<W
         let found = value.get_ref().type_str();
         (
             start,
-            format!("it is {}, not a TOML {found}", form.described()),
+            format!("it is {}, not a TOML {found}", described(arg)),
         )
     };
-    let one = |value: &Spanned<DeValue<'_>>| word(value).ok_or_else(other);
+    let one = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
+        DeValue::Integer(_) if is_name(arg) => Err((
+            value.span().start,
+            "it is a name, in quotes, not a TOML integer".to_owned(),
+        )),
+        _ => word(value).ok_or_else(other),
+    };
     let list = |values: &[Spanned<DeValue<'_>>]| -> std::result::Result<Vec<_>, Wrong> {
         values.iter().map(one).collect()
     };
@@ -197,7 +240,7 @@ mod tests {
     }
 
     fn problems(text: &str) -> Vec<(usize, String)> {
-        let list = parse(text, &keys()).unwrap_err();
+        let list = parse(text, &keys()).err().unwrap_or_default();
         list.into_iter().map(|p| (p.line, p.what)).collect()
     }
 
@@ -280,6 +323,28 @@ mod tests {
             ("max-sessions = [1]", 1, "not a TOML array"),
             ("no-hairpin = 'yes'", 1, "true or false, not a TOML string"),
             ("wan = true", 1, "an array of strings"),
+            ("wan = 5", 1, "a name, in quotes, not a TOML integer"),
+            ("lan = ['a',\n 5]", 2, "a name, in quotes"),
+            ("pin-path = 7", 1, "a name, in quotes"),
+            ("port = [21,\n 21]", 2, "21 stands there twice"),
+            ("lan = ['a',\n'b',\n'a']", 3, "a stands there twice"),
+            ("wan = ''", 1, "wan is empty"),
+            ("port = -1", 1, "port"),
+            ("port = 65536", 1, "port"),
+            ("port = ''", 1, "port"),
+            ("deny-ports = '9-5'", 1, "9-5"),
+            ("metrics = 65536", 1, "PORT from 1 to 65535"),
+            ("metrics = 'localhost'", 1, "ADDRESS:PORT"),
+            ("ftps-passive-range = '50099-50000'", 1, "50099"),
+            ("pin-path = 'pins'", 1, "from / on"),
+            ("hook = ''", 1, "one of auto, tcx, clsact"),
+            ("log-level = 7", 1, "one of off, error"),
+            ("pin-path = ''", 1, "pin-path is empty"),
+            ("max-sessions = -5", 1, "1..=1048576"),
+            ("mark = '0x1/0'", 1, "mark"),
+            ("[advertise]\n'10.0.0.4' = '2001:db8::1'", 2, "advertise"),
+            ("advertise = '10.0.0.4'", 1, "INSIDE=PUBLIC"),
+            ("domain = 5", 1, "DOMAIN=IF"),
             ("wan = [['a']]", 1, "an array of strings"),
             ("[domain]\n7 = ''", 2, "DOMAIN=IF"),
             ("[advertise]\n'10.0.0.4' = 'x'", 2, "no IP address"),
@@ -296,6 +361,23 @@ mod tests {
                 "{text}: {found:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_read_is_told_of_with_what_to_do() {
+        let said = |path: &Path| File::read(path, &keys()).unwrap_err().whole();
+        let folder = std::env::temp_dir();
+        let missing = said(&folder.join("ftp-nat-that-is-not-there.toml"));
+        assert!(missing.contains("not-there.toml"), "{missing}");
+        assert!(missing.contains("is the name right?"), "{missing}");
+        let directory = said(&folder);
+        assert!(directory.contains("name a file in it"), "{directory}");
+        let name = format!("ftp-nat-latin1-{}.toml", std::process::id());
+        let latin = folder.join(name);
+        std::fs::write(&latin, b"wan = 'a'\n# \xe4\n").unwrap();
+        let found = said(&latin);
+        std::fs::remove_file(&latin).unwrap();
+        assert!(found.contains(".toml:2: this is not UTF-8"), "{found}");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) enum Form {
 
 impl Form {
     /// For messages.
-    pub(super) const fn described(self) -> &'static str {
+    const fn described(self) -> &'static str {
         match self {
             Self::Flag => "true or false",
             Self::One => "a string or a whole number",
@@ -167,6 +167,30 @@ pub(super) fn form(arg: &Arg) -> Form {
         ArgAction::Append => Form::List,
         _ if name(|name| name == "LIST") => Form::Joined,
         _ => Form::One,
+    }
+}
+
+/// Whether the value is a name, of an interface or a directory: a number is none.
+pub(super) fn is_name(arg: &Arg) -> bool {
+    is_valued(arg, "IF") || is_directory(arg)
+}
+
+/// Whether the value is a directory.
+pub(super) fn is_directory(arg: &Arg) -> bool {
+    is_valued(arg, "DIR")
+}
+
+fn is_valued(arg: &Arg, by: &str) -> bool {
+    let names = arg.get_value_names().unwrap_or_default();
+    names.iter().any(|name| name.trim_end_matches("...") == by)
+}
+
+/// What the value has to be, for messages.
+pub(super) fn described(arg: &Arg) -> &'static str {
+    match form(arg) {
+        Form::List if is_name(arg) => "an array of strings, or a single one",
+        Form::One if is_name(arg) => "a string",
+        form => form.described(),
     }
 }
 

@@ -42,6 +42,17 @@ pub(super) fn line(text: &str, at: usize) -> usize {
     1 + before.filter(|byte| **byte == b'\n').count()
 }
 
+/// The text of a file: TOML is UTF-8.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        Problem {
+            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+            what: "this is not UTF-8, which TOML is written in: save the file as UTF-8".to_owned(),
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,7 +32,10 @@ pub fn session(record: &Record, now: Timestamp, around: &Surroundings) -> Vec<Ve
         verdicts.push(of_attempt(attempt, record, now, around));
     }
     if verdicts.is_empty() {
-        verdicts.push(words::nothing_asked(record));
+        verdicts.push(match never_logged_in(record) {
+            Some(is_greeted) => words::never_logged_in(is_greeted),
+            None => words::nothing_asked(record),
+        });
     }
     sum_up(verdicts)
 }
@@ -57,6 +60,23 @@ fn sum_up(verdicts: Vec<Verdict>) -> Vec<Verdict> {
         summed.retain(|v| !matches!(v.name, Name::Waiting | Name::NothingAsked));
     }
     summed
+}
+
+/// Whether the server greeted in a session that was seen from its beginning to its
+/// end, and in which nobody logged in or said goodbye.
+fn never_logged_in(record: &Record) -> Option<bool> {
+    let mut is_greeted = false;
+    for entry in &record.entries {
+        match &entry.what {
+            Happening::SessionLearned { midway: true, .. }
+            | Happening::Requested { .. }
+            | Happening::Replied { code: 230, .. } => return None,
+            Happening::Replied { .. } => is_greeted = true,
+            _ => {}
+        }
+    }
+    let is_whole = record.beginning_seen && record.omitted == 0 && record.ended.is_some();
+    is_whole.then_some(is_greeted)
 }
 
 /// What is said without an announcement.

@@ -11,6 +11,25 @@ fn the_log_in_failed() {
 }
 
 #[test]
+fn nobody_ever_logged_in() {
+    let end = || Happening::SessionEnded { how: End::Fin };
+    let told = |story: Story| verdict(&story.then(end()), &[Name::LoginRefused]);
+    has(
+        &told(Story::new()),
+        &["before the server had greeted", "log"],
+    );
+    let greeted = || Story::new().reply(220, Request::None);
+    has(&told(greeted()), &["before the server said", "500 OOPS"]);
+    for well in [
+        greeted().reply(230, Request::Other),
+        greeted().says(Request::Quit),
+    ] {
+        verdict(&well.then(end()), &[Name::NothingAsked]);
+    }
+    verdict(&greeted(), &[Name::NothingAsked]);
+}
+
+#[test]
 fn the_session_is_encrypted() {
     let tls = Happening::ModeChanged { mode: Mode::Tls };
     let story = Story::new().then(tls);

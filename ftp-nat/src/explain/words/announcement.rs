@@ -26,7 +26,11 @@ pub(in crate::explain) fn server_refused(
             meaning(code)
         ),
     );
+    let is_active = matches!(request, "PORT" | "EPRT" | "PORT or EPRT");
     match (code, told, ends) {
+        (502 | 504 | 550 | 553, ..) if is_active => verdict
+            .advise("Such an answer to PORT or EPRT means that the server's settings forbid active mode (vsftpd: port_enable=NO): let the client use passive mode (curl: leave out --ftp-port).")
+            .advise("If it should allow it, look into the server's log."),
         (500 | 501, Some(told), Some(ends)) if told.told.ip() == ends.client_seen.ip() => verdict
             .advise(format!(
                 "The text was right as far as this gateway knows: the server should see the client as {}. If it \
@@ -60,6 +64,7 @@ const fn meaning(code: u16) -> &'static str {
         504 => "it does not have this form of the command",
         522 => "it does not support this family of addresses",
         530 => "the client is not logged in",
+        550 | 553 => "it is not allowed",
         _ => "it refused",
     }
 }

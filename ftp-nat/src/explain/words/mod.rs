@@ -24,7 +24,9 @@ pub(super) use self::{
     },
     dial::dialled,
     room::{source_limit, table_full},
-    session::{encrypted, login_refused, no_session, not_ftp, not_watched, nothing_asked},
+    session::{
+        encrypted, login_refused, never_logged_in, no_session, not_ftp, not_watched, nothing_asked,
+    },
     unannounced::{default_data_port, default_port_waited_for},
 };
 use super::attempts::Attempt;

@@ -32,6 +32,24 @@ pub(in crate::explain) fn login_refused() -> Verdict {
     .advise("User name and password are the client's and the server's business: nothing on the gateway changes that.")
 }
 
+/// It ended, and nobody was logged in.
+pub(in crate::explain) fn never_logged_in(is_greeted: bool) -> Verdict {
+    if is_greeted {
+        return Verdict::new(
+            Name::LoginRefused,
+            "The session ended before the server said that the client was logged in.",
+        )
+        .advise("What the server said then is with the client, and in the server's log: a user it does not know, too many of them, or settings of its own (vsftpd says 500 OOPS then).")
+        .advise("No data connection was asked for, so nothing on the gateway changes that.");
+    }
+    Verdict::new(
+        Name::LoginRefused,
+        "The session ended before the server had greeted.",
+    )
+    .advise("The server takes the connection and does not serve it: look into its log for a list of addresses that may connect, a limit of sessions, or a client's name that it looks up for too long.")
+    .advise("If the server speaks FTP within TLS from the first byte (port 990), it says nothing first: nothing in it can be read.")
+}
+
 pub(in crate::explain) fn encrypted(record: &Record, around: &Surroundings) -> Verdict {
     let server = record.ends.as_ref().map_or_else(
         || "the server".to_owned(),
