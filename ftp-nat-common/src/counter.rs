@@ -38,7 +38,7 @@ counters! {
     SessionsTableFull = "sessions_table_full",
     /// New control connections not followed because their client has as many as one may have.
     SessionsSourceCap = "sessions_source_cap",
-    /// Packets of a control connection that came from the other side of the gateway than their sender is on; passed untouched.
+    /// Packets of a control or data connection that came from the other side of the gateway than their sender is on; passed untouched.
     WrongSide = "wrong_side",
     /// Connections to a control port that do not speak FTP; passed untouched.
     NotFtp = "not_ftp",
@@ -104,7 +104,7 @@ counters! {
     ExpectationsExpired = "expectations_expired",
     /// Expectations withdrawn: superseded, refused by the other end, or the session ended.
     ExpectationsWithdrawn = "expectations_withdrawn",
-    /// Data SYN to an announced port that was not expected: from a host that is not the session's far end, or once more after its connection was over.
+    /// Data SYN to an announced port that was not expected: from a host that is not the session's far end, or once more after its connection was made.
     RefusedDataSource = "refused_data_source",
     /// Data connections made.
     FlowsMade = "flows_made",
@@ -138,7 +138,7 @@ counters! {
     Signed = "signed",
     /// Events that found no room in the ring buffer, or in a segment's notes; `explain` and `events` lack them.
     EventsLost = "events_lost",
-    /// Fragmented TCP packets, which can't be read.
+    /// Fragments of TCP packets; those of data connections are forwarded, the text of control connections in them isn't read.
     Fragments = "fragments",
     /// Dropped: a control segment in fragments whose bytes may need different sequence numbers.
     DroppedFragment = "dropped_fragment",

@@ -39,9 +39,13 @@ pub mod stage {
     pub const ICMP_IN: u32 = 7;
     /// An ICMP error at egress.
     pub const ICMP_OUT: u32 = 8;
+    /// A fragment at ingress, which may be of a data connection.
+    pub const FRAGMENT_IN: u32 = 9;
+    /// The same at egress.
+    pub const FRAGMENT_OUT: u32 = 10;
 
     /// The programs' names, by their places.
-    pub const NAMES: [&str; 9] = [
+    pub const NAMES: [&str; 11] = [
         program::INGRESS,
         program::EGRESS,
         "ftp_nat_control",
@@ -51,6 +55,8 @@ pub mod stage {
         "ftp_nat_learn",
         "ftp_nat_icmp_in",
         "ftp_nat_icmpout",
+        "ftp_nat_frag_in",
+        "ftp_nat_fragout",
     ];
 }
 
@@ -102,6 +108,8 @@ pub mod map {
     /// has its own, pinned under a name of its own, because the kernel empties
     /// an array that no file and no process refers to.
     pub const STAGES: &str = "STAGES";
+    /// LRU hash from `FragmentKey` to `Fragment`; each load's own, never pinned.
+    pub const FRAGMENTS: &str = "FRAGMENTS";
     /// Per-CPU array of one scratch value; never pinned.
     pub const SCRATCH: &str = "SCRATCH";
     /// Ring buffer of `Event`. Pinned, so that what happened while no userspace
@@ -146,6 +154,8 @@ pub const PORT_WORDS: u32 = 1024;
 pub mod size {
     /// Sightings and candidates (LRU).
     pub const PAIRING: u32 = 16_384;
+    /// Packets of data connections that come in fragments (LRU).
+    pub const FRAGMENTS: u32 = 8_192;
     /// Sessions; there are two halves each.
     pub const SESSIONS: u32 = 65_536;
     /// Expectations.

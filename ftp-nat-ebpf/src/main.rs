@@ -70,7 +70,7 @@ fn is_control(packet: &Packet) -> bool {
 /// Whether it begins a connection.
 #[inline(always)]
 fn is_syn(packet: &Packet) -> bool {
-    packet.flags & (flag::SYN | flag::ACK) == flag::SYN
+    packet.flags & (flag::SYN | flag::ACK | flag::FIN | flag::RST) == flag::SYN
 }
 
 /// Ingress sees a packet before the gateway's NAT.
@@ -90,6 +90,7 @@ pub fn ftp_nat_ingress(ctx: TcContext) -> i32 {
     match kind {
         packet::TCP | packet::FIRST_FRAGMENT => {}
         packet::ICMP_ERROR => return stage::hand_on(&ctx, to::ICMP_IN),
+        packet::LATER_FRAGMENT => return stage::hand_on(&ctx, to::FRAGMENT_IN),
         _ => return TC_ACT_UNSPEC,
     }
     let Some(packet) = Packet::current(skb) else {
@@ -99,7 +100,7 @@ pub fn ftp_nat_ingress(ctx: TcContext) -> i32 {
         return if is_control(&packet) && packet.flags & flag::SYN == 0 {
             stage::hand_on_control(&ctx, &packet, to::CONTROL)
         } else {
-            TC_ACT_UNSPEC
+            stage::hand_on(&ctx, to::FRAGMENT_IN)
         };
     }
     if !stage::is_resumed() {
@@ -146,6 +147,9 @@ pub fn ftp_nat_control(ctx: TcContext) -> i32 {
         return TC_ACT_UNSPEC;
     };
     let verdict = control::ingress(packet, stage::is_resumed());
+    if verdict == control::NOT_CONTROL && packet.is_fragment {
+        return stage::hand_on(&ctx, to::FRAGMENT_IN);
+    }
     if verdict == control::NOT_CONTROL {
         return stage::resume(&ctx, &packet, to::INGRESS);
     }
@@ -189,6 +193,24 @@ pub fn ftp_nat_edit(ctx: TcContext) -> i32 {
     }
 }
 
+/// A fragment that isn't of a control connection, before NAT.
+#[classifier]
+pub fn ftp_nat_frag_in(ctx: TcContext) -> i32 {
+    match Packet::current(ctx.skb.skb) {
+        Some(packet) => data::fragment::ingress(packet),
+        None => TC_ACT_UNSPEC,
+    }
+}
+
+/// The same, after NAT.
+#[classifier]
+pub fn ftp_nat_fragout(ctx: TcContext) -> i32 {
+    match Packet::current(ctx.skb.skb) {
+        Some(packet) => data::fragment::egress(packet),
+        None => TC_ACT_UNSPEC,
+    }
+}
+
 /// An ICMP error, before NAT.
 #[classifier]
 pub fn ftp_nat_icmp_in(ctx: TcContext) -> i32 {
@@ -212,11 +234,15 @@ pub fn ftp_nat_egress(ctx: TcContext) -> i32 {
     match kind {
         packet::TCP | packet::FIRST_FRAGMENT => {}
         packet::ICMP_ERROR => return stage::hand_on(&ctx, to::ICMP_OUT),
+        packet::LATER_FRAGMENT if data::stack::is_used() => {
+            return stage::hand_on(&ctx, to::FRAGMENT_OUT);
+        }
         _ => return TC_ACT_UNSPEC,
     }
     if kind == packet::FIRST_FRAGMENT {
         return match Packet::current(skb) {
             Some(packet) if is_control(&packet) => control::egress(packet),
+            Some(_) if data::stack::is_used() => stage::hand_on(&ctx, to::FRAGMENT_OUT),
             _ => TC_ACT_UNSPEC,
         };
     }

@@ -17,7 +17,7 @@ use ftp_nat_common::{
         Edits,
         ingress::{Run, Segment},
     },
-    translation::{Expectation, ExpectationKey, Flow, Way},
+    translation::{Expectation, ExpectationKey, Flow, Fragment, FragmentKey, Way},
     unannounced::EncryptedKey,
 };
 
@@ -77,6 +77,9 @@ pub static STACK_FLOWS: HashMap<Tuple, Tuple> =
 #[map]
 pub static ENCRYPTED: HashMap<EncryptedKey, u64> =
     HashMap::with_max_entries(size::SESSIONS, BPF_F_NO_PREALLOC);
+#[map]
+pub static FRAGMENTS: LruHashMap<FragmentKey, Fragment> =
+    LruHashMap::with_max_entries(size::FRAGMENTS, 0);
 #[map]
 pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::ALL.len() as u32, 0);
 #[map]

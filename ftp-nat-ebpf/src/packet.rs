@@ -19,7 +19,7 @@ use ftp_nat_common::{
 use self::{
     bytes::linear,
     extensions::FRAGMENT,
-    wire::{Ipv4Header, Ipv6Header, TcpHeader},
+    wire::{FragmentHeader, Ipv4Header, Ipv6Header, TcpHeader},
 };
 pub use self::{
     bytes::{bounded, bounded_from_one, load, store, store_part},
@@ -99,6 +99,10 @@ pub struct Headers {
     pub from_egress: bool,
     /// Others belong to it, and its payload is a part of the segment's.
     pub is_fragment: bool,
+    /// What all fragments of the packet have in common, where this is one.
+    pub fragment_id: u32,
+    /// It is a fragment behind the first one.
+    pub is_later: bool,
 }
 
 /// Where this CPU keeps what it read of the current packet.
@@ -127,6 +131,13 @@ pub const ICMP_ERROR: u32 = 2;
 /// The first fragment of a TCP packet, with a whole header. How long the packet is
 /// isn't known, and its checksum can't be checked.
 pub const FIRST_FRAGMENT: u32 = 3;
+/// Another fragment of a TCP packet. Of its [`Headers`] all that TCP has is
+/// meaningless, but that no flag is set.
+pub const LATER_FRAGMENT: u32 = 4;
+
+/// The smallest offset, in eight bytes, of a later fragment that leaves the TCP
+/// header as it was in the first one (RFC 1858 section 3).
+const BEHIND_TCP: u16 = 3;
 
 /// Reads a packet's headers into scratch memory; what it is. Inlined, as is most of
 /// what a data packet meets: a return costs more than all of this where the
@@ -161,7 +172,7 @@ fn read_v4(skb: *mut __sk_buff) -> Option<u32> {
         if is_tcp {
             count(Counter::Fragments);
         }
-        if !is_tcp || fragment != MORE_FRAGMENTS {
+        if !is_tcp {
             return None;
         }
     }
@@ -180,6 +191,13 @@ fn read_v4(skb: *mut __sk_buff) -> Option<u32> {
     h.ip_check = ip.check;
     h.from_egress = false;
     h.is_fragment = fragment != 0;
+    h.is_later = false;
+    if fragment != 0 {
+        h.fragment_id = ip.id.into();
+        if fragment != MORE_FRAGMENTS {
+            return packet.parse_later(fragment & !MORE_FRAGMENTS);
+        }
+    }
     if is_tcp {
         packet.parse_tcp(l4)
     } else if is_error(skb, l4, V4_ERRORS) {
@@ -206,6 +224,11 @@ fn read_v6(skb: *mut __sk_buff) -> Option<u32> {
         memory::copy_by_fours(&raw mut h.tuple.src.0, &raw const ip.src);
         memory::copy_by_fours(&raw mut h.tuple.dst.0, &raw const ip.dst);
     }
+    if h.tuple.src.is_v4() || h.tuple.dst.is_v4() {
+        // Nobody has such an address in an IPv6 header, and here it would be taken
+        // for the one of IPv4. The stack drops it too (`ip6_rcv_core`).
+        return None;
+    }
     h.is_v4 = false;
     h.l3 = l3;
     h.l4 = l3 + v6::HEADER_LEN;
@@ -216,6 +239,7 @@ fn read_v6(skb: *mut __sk_buff) -> Option<u32> {
     h.ip_id = 0;
     h.from_egress = false;
     h.is_fragment = false;
+    h.is_later = false;
     if next == protocol::TCP {
         return packet.parse_tcp(l3 + v6::HEADER_LEN);
     }
@@ -223,15 +247,21 @@ fn read_v6(skb: *mut __sk_buff) -> Option<u32> {
     h.l4 = l4;
     if next == FRAGMENT {
         count(Counter::Fragments);
-        // Next header, reserved, offset and M, identification (RFC 8200 section 4.5).
-        let [next, _, high, low] = load::<[u8; 4]>(skb, l4)?;
-        if next != protocol::TCP || u16::from_be_bytes([high, low]) & !6 != 1 || l4 > L4_MAX - 8 {
+        let header = load::<FragmentHeader>(skb, l4)?;
+        let place = u16::from_be(header.place);
+        if header.next_header != protocol::TCP || l4 > L4_MAX - 8 {
             return None;
         }
         let l4 = bounded(l4 + 8, L4_MAX);
         h.l4 = l4;
         h.is_fragment = true;
-        return packet.parse_tcp(l4);
+        h.fragment_id = header.id;
+        return match place >> 3 {
+            // Alone, it is no fragment of anything.
+            0 if place & 1 == 0 => None,
+            0 => packet.parse_tcp(l4),
+            offset => packet.parse_later(offset),
+        };
     }
     if next == protocol::TCP && l4 <= L4_MAX {
         packet.parse_tcp(bounded(l4, L4_MAX))
@@ -294,6 +324,13 @@ impl Packet {
         unsafe { (*self.skb).tc_index = FORWARDED };
     }
 
+    /// Puts in the ports that a fragment doesn't have.
+    #[inline(always)]
+    pub fn set_tuple(&self, tuple: &Tuple) {
+        // SAFETY: this CPU's own memory.
+        unsafe { (*self.headers).tuple = *tuple };
+    }
+
     /// Notes that the gateway itself sent the packet.
     #[inline(always)]
     pub fn set_from_egress(self) {
@@ -329,6 +366,20 @@ impl Packet {
         h.urgent = u16::from_be(tcp.urgent);
         h.check = tcp.check;
         Some(if h.is_fragment { FIRST_FRAGMENT } else { TCP })
+    }
+
+    /// A fragment behind the first one, `offset` times eight bytes.
+    #[inline(always)]
+    fn parse_later(self, offset: u16) -> Option<u32> {
+        // SAFETY: this CPU's own memory.
+        let h = unsafe { &mut *self.headers };
+        h.flags = 0;
+        h.is_later = true;
+        h.tuple.domain = domain(self.ifindex());
+        // SAFETY: the context is valid for the whole run.
+        let len = unsafe { (*self.skb).len };
+        let whole = h.l4 - h.l3 <= h.l3_len && h.l3 + h.l3_len <= len;
+        (whole && offset >= BEHIND_TCP).then_some(LATER_FRAGMENT)
     }
 
     #[inline(always)]

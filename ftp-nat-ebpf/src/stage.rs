@@ -3,11 +3,13 @@
 //!
 //! ```text
 //! ingress -+-> icmp_in
+//!          +-> frag_in
 //!          +-> syn -------------------> ingress (flows)
 //!          +-> control -+-> edit
 //!                 ^     +-------------> ingress (flows)
 //!                 +---> begin --------> ingress (flows)
 //! egress --+-> icmpout
+//!          +-> fragout
 //!          +-> learn -----------------> egress (behind it)
 //!          +-> control: what the gateway itself sends
 //! ```

@@ -41,8 +41,9 @@ pub struct Flow {
     pub near_port: Port,
     /// The destination port that goes with `via`.
     pub via_port: Port,
-    /// Zero.
-    pub _pad: u16,
+    /// The lower bits of the index of the interface that its packets come in by, as
+    /// far as one was found to be on its sender's side; 0 before.
+    pub in_by: u16,
 }
 const _: () = assert!(size_of::<Flow>() == 144);
 

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `expectation` | the pending ones |
 //! | `flow` | those that are established, one direction each |
+//! | `fragment` | what later fragments of a packet are known by |
 //! | `way` | the way out of a flow's packets |
 
 mod expectation;
 mod flow;
+mod fragment;
 mod way;
 
 pub use self::{
@@ -18,6 +20,7 @@ pub use self::{
         FLOW_CLOSED_NS, FLOW_ESTABLISHED, FLOW_ESTABLISHED_IDLE_NS, FLOW_FIN, FLOW_FORWARD,
         FLOW_PEER_FIN, FLOW_RESET_NS, FLOW_RST, FLOW_STACK, FLOW_TRANSITORY_NS, Flow,
     },
+    fragment::{FRAGMENT_MAX_AGE_NS, Fragment, FragmentKey},
     way::{WAY_MAX_AGE_NS, Way},
 };
 

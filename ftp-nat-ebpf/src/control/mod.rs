@@ -154,11 +154,11 @@ pub fn ingress(packet: Packet, again: bool) -> i32 {
 #[inline(never)]
 fn first_fragment(packet: Packet) -> i32 {
     let Some((session, role, id)) = half(&packet.tuple) else {
-        return TC_ACT_UNSPEC;
+        return NOT_CONTROL;
     };
     match lock(session, id) {
         LOCKED => {}
-        GONE => return TC_ACT_UNSPEC,
+        GONE => return NOT_CONTROL,
         _ => return drop_for(Counter::DroppedLockBusy),
     }
     let verdict = match whose(packet, session, role as u32) {

@@ -147,7 +147,8 @@ fn announced(packet: Packet, now: u64) -> u32 {
     // From the far host, on far's side of the gateway; or, from a host on the
     // announcer's own network, back to it (hairpin).
     let in_by = packet.ifindex();
-    let from_far = from_far && is_inside(in_by) == is_inside(expected.far_ifindex);
+    let own_network = key.domain == packet.tuple.domain;
+    let from_far = from_far && own_network && is_inside(in_by) == is_inside(expected.far_ifindex);
     let hairpin =
         expected.flags & EXPECT_HAIRPIN != 0 && in_by == expected.near_ifindex && is_inside(in_by);
     if !from_far && !hairpin {
@@ -230,7 +231,7 @@ fn make_pair(packet: Packet, expected: &Expectation, back_by: u32, now: u64) -> 
         role: expected.role,
         near_port: expected.near_port,
         via_port: Port(0),
-        _pad: 0,
+        in_by: 0,
     };
     let by_stack = setting(SETTING_STACK);
     if by_stack {
@@ -314,5 +315,6 @@ fn make_reply(key: &Tuple, flow: &mut Flow) -> bool {
     let answer = flow.to.reversed();
     flow.to = key.reversed();
     flow.flags = 0;
+    flow.in_by = 0;
     FLOWS.insert(answer, &*flow, REPLACE).is_ok()
 }

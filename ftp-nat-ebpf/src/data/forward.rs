@@ -97,9 +97,10 @@ impl Route {
     }
 }
 
-/// Forwards a packet of `flow`.
+/// Forwards a packet of `flow`. `later`: a fragment without a TCP header. No error is
+/// sent about one of these (RFC 1122 section 3.2.2).
 #[inline(always)]
-pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
+pub fn packet(packet: Packet, flow: &mut Flow, now: u64, later: bool) -> i32 {
     let packet = &packet;
     let Some(scratch) = scratch() else {
         return TC_ACT_SHOT as i32;
@@ -112,6 +113,9 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
     };
     if packet.ttl <= 1 {
         count(Counter::DataTtlExceeded);
+        if later {
+            return TC_ACT_SHOT as i32;
+        }
         return answer::send(*packet, answer::TTL_EXCEEDED);
     }
     let len = wire_len(packet);
@@ -127,6 +131,9 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
         FOUND | NO_NEIGHBOUR => {}
         TOO_BIG => {
             count(Counter::DataTooBig);
+            if later {
+                return TC_ACT_SHOT as i32;
+            }
             // Without DF too, where a router would make fragments: no helper of
             // the kernel can, and errors about them could not be told from
             // others. The MSS keeps such a sender below the MTU, as long as it
@@ -145,7 +152,7 @@ pub fn packet(packet: Packet, flow: &mut Flow, now: u64) -> i32 {
     }
     state::follow(packet, flow, now);
     state::tally(packet, flow);
-    if !translate(packet, &flow.to, 1) {
+    if !translate(packet, &flow.to, 1, later) {
         count(Counter::DroppedEditFailed);
         return TC_ACT_SHOT as i32;
     }

@@ -6,6 +6,7 @@
 //! | [`state`] | the flows' state, and their end |
 //! | [`encrypted`] | data connections of FTPS, to declared ports |
 //! | [`default_port`] | data connections that nobody announced |
+//! | [`fragment`] | their packets that come in fragments |
 //! | [`forward`] | route, TTL, MTU, redirection |
 //! | [`translate`] | new addresses and ports |
 //! | [`stack`] | the same left to the stack |
@@ -14,6 +15,7 @@ mod default_port;
 pub mod encrypted;
 mod flow;
 pub mod forward;
+pub mod fragment;
 pub mod stack;
 mod state;
 pub mod translate;
@@ -21,13 +23,17 @@ pub mod translate;
 pub use state::{forget as forget_flow, is_over as flow_is_over};
 
 use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
-use ftp_nat_common::{counter::Counter, tcp::flag, translation::FLOW_STACK};
+use ftp_nat_common::{
+    counter::Counter,
+    tcp::flag,
+    translation::{FLOW_STACK, Flow},
+};
 
 pub use flow::from_local;
 
 use crate::{
     learn,
-    maps::{FLOWS, count, settings},
+    maps::{FLOWS, SIDE_UNKNOWN, count, settings, side},
     packet::Packet,
     reclaim,
 };
@@ -46,6 +52,26 @@ fn mark(packet: &Packet) {
 
 /// There is no verdict yet.
 pub const GO_ON: i32 = i32::MIN;
+
+/// Whether a packet of the flow came in on its sender's side of the gateway. Who is
+/// on the other side and takes on the sender's address isn't the sender. The other
+/// direction's packets leave by the sender's interface.
+#[inline(never)]
+fn comes_from_sender(packet: Packet, flow: &mut Flow) -> bool {
+    let in_by = packet.ifindex();
+    let Some(answers) = FLOWS.get_ptr(flow.to.reversed()) else {
+        // Not made yet: the stack has the SYN.
+        return true;
+    };
+    // SAFETY: a live map value.
+    let own = side(unsafe { (*answers).out_ifindex });
+    // An interface that was removed is perhaps made anew under another index.
+    let right = own == SIDE_UNKNOWN || own == side(in_by);
+    if right {
+        flow.in_by = in_by as u16;
+    }
+    right
+}
 
 /// A SYN, before NAT: makes a data connection, if one is expected.
 #[inline(always)]
@@ -68,6 +94,17 @@ pub fn open(packet: Packet) -> i32 {
 /// of a data connection.
 #[inline(always)]
 pub fn ingress(packet: Packet) -> i32 {
+    go_on(packet, WHOLE)
+}
+
+/// The packet has a TCP header.
+const WHOLE: bool = false;
+/// It is a fragment behind the first one, and has none.
+const LATER: bool = true;
+
+/// Forwards a packet if it is of a data connection.
+#[inline(always)]
+fn go_on(packet: Packet, later: bool) -> i32 {
     let packet = &packet;
     let Some(flow) = FLOWS.get_ptr_mut(&packet.tuple) else {
         return TC_ACT_UNSPEC;
@@ -79,17 +116,20 @@ pub fn ingress(packet: Packet) -> i32 {
         state::forget(&packet.tuple, flow);
         return TC_ACT_UNSPEC;
     }
-    if packet.flags & (flag::SYN | flag::ACK) == flag::SYN && flow.is_closed() {
-        if flow.was_open() {
-            // What was expected has come and is over: another connection of the same
-            // ends has to be expected anew.
-            count(Counter::RefusedDataSource);
-            return TC_ACT_UNSPEC;
+    if flow.in_by != packet.ifindex() as u16 && !comes_from_sender(*packet, flow) {
+        count(Counter::WrongSide);
+        return TC_ACT_UNSPEC;
+    }
+    if packet.flags & (flag::SYN | flag::ACK) == flag::SYN {
+        match state::begins_again(flow) {
+            state::AGAIN => {}
+            // The stack may answer it.
+            state::OVER => return TC_ACT_UNSPEC,
+            _ => return TC_ACT_SHOT as i32,
         }
-        state::retried(flow);
     }
     if flow.flags & FLOW_STACK != 0 {
         return stack::ingress(*packet, flow, now);
     }
-    forward::packet(*packet, flow, now)
+    forward::packet(*packet, flow, now, later)
 }

@@ -103,6 +103,7 @@ pub fn learn(packet: Packet, sighting: &Sighting) -> u32 {
     unsafe { memory::copy(back, there) };
     back.last_ns = back.made_ns;
     back.way = Way::NONE;
+    back.in_by = 0;
     back.packets = 0;
     back.bytes = 0;
     back.to = came.reversed();
@@ -124,10 +125,16 @@ pub fn learn(packet: Packet, sighting: &Sighting) -> u32 {
     LEARNED
 }
 
+/// Whether there may be connections that the stack forwards.
+#[inline(always)]
+pub fn is_used() -> bool {
+    setting(SETTING_STACK_FLOWS)
+}
+
 /// A packet that the stack has forwarded, or any other.
 #[inline(always)]
 pub fn egress(packet: Packet) -> i32 {
-    if setting(SETTING_STACK_FLOWS) {
+    if is_used() {
         leave(packet)
     } else {
         TC_ACT_UNSPEC
@@ -135,7 +142,7 @@ pub fn egress(packet: Packet) -> i32 {
 }
 
 #[inline(never)]
-fn leave(packet: Packet) -> i32 {
+pub(super) fn leave(packet: Packet) -> i32 {
     let packet = &packet;
     match STACK_FLOWS.get_ptr(packet.tuple) {
         // SAFETY: a live map value.

@@ -41,11 +41,33 @@ pub fn forget(key: &Tuple, flow: &Flow) {
     }
 }
 
+/// The connection is being opened: the SYN belongs to it.
+pub const AGAIN: u32 = 0;
+/// It was open and is over.
+pub const OVER: u32 = 1;
+/// It is open, or the SYN is of the end that doesn't connect.
+pub const OPEN: u32 = 2;
+
+/// What a SYN of the flow's ends is. A connection that was open lets no other one in,
+/// which has to be expected anew; nor may the end that announced connect by it.
+#[inline(never)]
+pub fn begins_again(flow: &mut Flow) -> u32 {
+    let forward = flow.flags & FLOW_FORWARD != 0;
+    if !forward || flow.was_open() {
+        count(Counter::RefusedDataSource);
+        return if flow.is_closed() { OVER } else { OPEN };
+    }
+    if flow.is_closed() {
+        retried(flow);
+    }
+    AGAIN
+}
+
 /// The end that connects tries again after a RST of its own: the other one still
 /// was in TIME-WAIT from an earlier connection of the same ends, and answered by an
 /// ACK (RFC 9293 section 3.10.7.3).
-#[inline(never)]
-pub fn retried(flow: &mut Flow) {
+#[inline(always)]
+fn retried(flow: &mut Flow) {
     // SAFETY: live map values.
     unsafe {
         sync::and32(&raw mut flow.flags, !FLOW_RST);

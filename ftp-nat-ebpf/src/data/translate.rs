@@ -71,12 +71,14 @@ pub union Ends {
 /// take, or has taken, a hop off its TTL.
 #[inline(never)]
 pub fn at_stack(packet: Packet, to: &Tuple) -> bool {
-    translate(&packet, to, 0)
+    translate(&packet, to, 0, packet.is_later)
 }
 
-/// Writes the new addresses and ports, and a TTL that is smaller by `hops`.
+/// Writes the new addresses and ports, and a TTL that is smaller by `hops`. `later`:
+/// a fragment that has no ports and no checksum of TCP; that of the whole is right,
+/// once it is in the first fragment, because a pseudo-header has the whole's length.
 #[inline(always)]
-pub fn translate(packet: &Packet, to: &Tuple, hops: u32) -> bool {
+pub fn translate(packet: &Packet, to: &Tuple, hops: u32, later: bool) -> bool {
     let Some(scratch) = scratch() else {
         return false;
     };
@@ -84,8 +86,10 @@ pub fn translate(packet: &Packet, to: &Tuple, hops: u32) -> bool {
     let sum = |t: &Tuple| addresses_sum(packet.is_v4, t);
     let addresses = csum::diff(sum(&packet.tuple), sum(to));
     let ports = csum::diff(ports_sum(&packet.tuple), ports_sum(to));
-    let whole = has_whole_check(packet);
-    if whole {
+    let whole = later || has_whole_check(packet);
+    if later {
+        told_of_part(packet, addresses, new_ttl);
+    } else if whole {
         told(packet, addresses, new_ttl);
     } else if !packet.fix_tcp_check(addresses, true) || !packet.fix_tcp_check(ports, false) {
         return false;
@@ -99,7 +103,11 @@ pub fn translate(packet: &Packet, to: &Tuple, hops: u32) -> bool {
         window: packet.window.to_be(),
         check: csum::apply(packet.check, csum::add(addresses, ports)),
     };
-    let len = if whole { WITH_CHECK } else { PORTS };
+    let len = match (later, whole) {
+        (true, _) => 0,
+        (false, true) => WITH_CHECK,
+        (false, false) => PORTS,
+    };
     if packet.is_v4 {
         // The TTL is the first byte of its 16-bit word.
         let ttl = |ttl: u8| u32::from(u16::from_ne_bytes([ttl, 0]));
@@ -119,7 +127,7 @@ pub fn translate(packet: &Packet, to: &Tuple, hops: u32) -> bool {
             return store_part(packet.skb, at, ends, BEFORE_TCP_V4 + len);
         }
         return store_part(packet.skb, at, ends, BEFORE_TCP_V4)
-            && store_part(packet.skb, packet.l4, &ends.tcp, len);
+            && (later || store_part(packet.skb, packet.l4, &ends.tcp, len));
     }
     // SAFETY: this CPU's own memory.
     let ends = unsafe { &mut (*scratch).ends.v6 };
@@ -137,7 +145,7 @@ pub fn translate(packet: &Packet, to: &Tuple, hops: u32) -> bool {
         return store_part(packet.skb, at, ends, BEFORE_TCP_V6 + len);
     }
     store_part(packet.skb, at, ends, BEFORE_TCP_V6)
-        && store_part(packet.skb, packet.l4, &ends.tcp, len)
+        && (later || store_part(packet.skb, packet.l4, &ends.tcp, len))
 }
 
 /// Whether the TCP checksum is known to cover all of the packet. One that is left to
@@ -163,10 +171,32 @@ fn told(packet: &Packet, addresses: u32, new_ttl: u8) {
     let change = if packet.is_v4 {
         !addresses
     } else {
-        // The hop limit is the second byte of its 16-bit word.
-        let word = |ttl: u8| u32::from(u16::from_ne_bytes([0, ttl]));
-        csum::diff(word(packet.ttl), word(new_ttl))
+        hop_limit_change(packet, new_ttl)
     };
+    tell(packet, change);
+}
+
+/// The same of a fragment without TCP's checksum: nothing makes up for the addresses
+/// of IPv6.
+#[inline(always)]
+fn told_of_part(packet: &Packet, addresses: u32, new_ttl: u8) {
+    if !packet.is_v4 {
+        tell(
+            packet,
+            csum::add(addresses, hop_limit_change(packet, new_ttl)),
+        );
+    }
+}
+
+#[inline(always)]
+fn hop_limit_change(packet: &Packet, new: u8) -> u32 {
+    // The hop limit is the second byte of its 16-bit word.
+    let word = |ttl: u8| u32::from(u16::from_ne_bytes([0, ttl]));
+    csum::diff(word(packet.ttl), word(new))
+}
+
+#[inline(always)]
+fn tell(packet: &Packet, change: u32) {
     // Where no device did, the helper says so, and nothing has to be done.
     // SAFETY: a helper call with numbers only.
     unsafe { bpf_csum_update(packet.skb.cast(), change) };

@@ -145,6 +145,11 @@ fn pair(packet: &Packet) -> Option<*const Sighting> {
     if !same || ingress_ifindex != sighting.arrival {
         return None;
     }
+    if sighting.tuple.src.is_v4() != packet.is_v4 {
+        // NAT64: no announcement is translated into the other family's form.
+        count(Counter::PairingMismatches);
+        return None;
+    }
     if tag != 0 {
         // SAFETY: the context is valid for the whole run.
         unsafe { (*packet.skb).tc_index = 0 };

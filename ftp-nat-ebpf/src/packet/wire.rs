@@ -90,6 +90,17 @@ pub struct Ipv6Header {
     pub dst: [u32; 4],
 }
 
+/// RFC 8200 section 4.5.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct FragmentHeader {
+    pub next_header: u8,
+    pub reserved: u8,
+    /// The offset in eight bytes, in the upper 13 bits; bit 0 is set where more follow.
+    pub place: u16,
+    pub id: u32,
+}
+
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct TcpHeader {

@@ -8,6 +8,7 @@ mod busy;
 mod cli_errors;
 mod configuration;
 mod conflicts;
+mod data_in_fragments;
 mod data_path;
 mod doctor;
 mod domains;

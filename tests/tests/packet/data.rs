@@ -8,6 +8,8 @@
 //! `BPF_PROG_TEST_RUN` sends nothing, but the verdict and the packet are those
 //! of the redirection.
 
+mod abuse;
+mod fragments;
 mod way;
 
 use ftp_nat_common::{

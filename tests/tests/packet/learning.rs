@@ -108,6 +108,57 @@ fn a_handshake_teaches_the_translation_and_its_end_makes_the_session() {
     }
 }
 
+/// A translator between the families (NAT64) lies between the hooks: the same numbers
+/// come out under addresses that no announcement can name.
+#[test]
+fn views_of_two_families_teach_nothing() {
+    let mut bench = Bench::new();
+    for (inside, outside) in [(Family::V6, Family::V4), (Family::V4, Family::V6)] {
+        bench.clear();
+        let before = Connection::routed(inside);
+        let after = Connection::masqueraded(outside, GATEWAY);
+        // IPv6 has no identification; that of IPv4 is 0 then.
+        let (syn, syn_ack) = (before.syn().id(0), after.syn_ack().id(0));
+        play(
+            &mut bench,
+            [
+                row("SYN", before.client_hooks().0, syn),
+                row(
+                    "SYN at egress",
+                    after.client_hooks().1,
+                    after.to_server(&after.syn().id(0)),
+                )
+                .counts(&[C::PairingMismatches]),
+                row("SYN-ACK", after.server_hooks().0, syn_ack),
+                row(
+                    "SYN-ACK at egress",
+                    before.server_hooks().1,
+                    before.to_client(&before.syn_ack().id(0)),
+                ),
+                row("ACK", before.client_hooks().0, before.client_packet().id(0)),
+                // In mid-stream neither.
+                row(
+                    "ACK at egress",
+                    after.client_hooks().1,
+                    after.to_server(&after.client_packet().id(0)),
+                ),
+                row("text", after.server_hooks().0, after.server_packet().id(0)),
+                row(
+                    "text at egress",
+                    before.server_hooks().1,
+                    before.to_client(&before.server_packet().id(0)),
+                ),
+            ],
+        );
+        assert!(bench.sessions().is_empty(), "{inside:?}");
+        assert!(
+            bench
+                .entries::<Tuple, Candidate>(map::CANDIDATES)
+                .is_empty()
+        );
+    }
+}
+
 #[test]
 fn views_that_are_not_inverses_teach_nothing() {
     let mut bench = Bench::new();

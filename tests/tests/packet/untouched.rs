@@ -1,6 +1,8 @@
 //! What is none of our business passes as it is, whatever is wrong with it.
 
-use ftp_nat_common::counter::Counter as C;
+use std::net::IpAddr;
+
+use ftp_nat_common::{counter::Counter as C, tcp::flag};
 
 use crate::{
     bench::{At, Bench, DROP, PASS},
@@ -32,6 +34,32 @@ fn assert_untouched(bench: &mut Bench, name: &str, bytes: &[u8]) {
             "{name} {at:?}"
         );
     }
+}
+
+/// In an IPv6 header such an address would be taken for the one of IPv4, whose
+/// expectation or session this is.
+#[test]
+fn ipv4_addresses_in_an_ipv6_header_are_nobody_s() {
+    let mut bench = Bench::new();
+    let mut c = Connection::masqueraded(Family::V4, GATEWAY);
+    bench.only_port(7684);
+    c.establish(&mut bench);
+    c.client_says(&mut bench, "PORT 10,10,0,1,30,4\r\n");
+    assert_eq!(bench.expectations().len(), 1);
+    let mapped = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => IpAddr::V6(ip.to_ipv6_mapped()),
+        other => other,
+    };
+    let gateway = mapped(GATEWAY.v4.into());
+    let syn = Packet::tcp((mapped(c.server.0), 20), (gateway, 7684)).flags(flag::SYN);
+    let line = c.client_packet().payload("PORT 10,10,0,1,30,5\r\n");
+    let line = line.from((mapped(c.client.0), c.client.1));
+    let line = line.to((mapped(c.server.0), 21));
+    for (at, packet) in [(At::FromOutside, syn), (At::FromInside, line)] {
+        let out = bench.run(at, &packet);
+        assert_eq!((out.verdict, out.bytes), (PASS, packet.bytes()));
+    }
+    assert_eq!((bench.expectations().len(), bench.flows().len()), (1, 0));
 }
 
 #[test]

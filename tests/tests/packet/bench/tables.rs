@@ -17,7 +17,7 @@ use ftp_nat_common::{
     session::{EditsKey, HalfRef, Session},
     source::{Source, SourceKey},
     stream::Edits,
-    translation::{Expectation, ExpectationKey, Flow},
+    translation::{Expectation, ExpectationKey, Flow, Fragment, FragmentKey},
 };
 
 use super::{Loaded, namespace::ip};
@@ -139,6 +139,7 @@ impl Loaded {
         self.empty::<ExpectationKey, Expectation>(map::EXPECTATIONS);
         self.empty::<Tuple, Flow>(map::FLOWS);
         self.empty::<SourceKey, Source>(map::SOURCES);
+        self.empty::<FragmentKey, Fragment>(map::FRAGMENTS);
         for name in [map::WATCHED_PORTS, map::LEARNED_PORTS, map::DENIED_PORTS] {
             let map = self.ebpf.map_mut(name).expect(name);
             let mut array: Array<_, u64> = Array::try_from(map).expect(name);
