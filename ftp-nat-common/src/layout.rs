@@ -5,7 +5,7 @@ use crate::addr::{Addr, Domain};
 
 /// Changes whenever a key, a value or their meaning changes, so that a pinned
 /// map of another layout is refused and never misread.
-pub const LAYOUT_VERSION: u32 = 6;
+pub const LAYOUT_VERSION: u32 = 7;
 
 /// Names of the programs in the object that are attached.
 pub mod program {

@@ -17,16 +17,35 @@ pub const CLIENT: usize = 0;
 pub const SERVER: usize = 1;
 
 /// Which half of which session a tuple belongs to.
-#[repr(C)]
+#[repr(transparent)]
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct HalfRef {
+pub struct HalfRef(u64);
+
+impl HalfRef {
+    /// The bit that tells the half; sessions have 63 bits.
+    const ROLE: u32 = 63;
+
+    /// The half of `session` whose near end is `role`: [`CLIENT`] or [`SERVER`].
+    #[inline(always)]
+    pub const fn new(session: u64, role: usize) -> Self {
+        Self(session & SESSION_ID_MAX | (role as u64) << Self::ROLE)
+    }
+
     /// The session.
-    pub session: u64,
-    /// The half's near end: [`CLIENT`] or [`SERVER`].
-    pub role: u32,
-    /// Zero.
-    pub _pad: u32,
+    #[inline(always)]
+    pub const fn session(self) -> u64 {
+        self.0 & SESSION_ID_MAX
+    }
+
+    /// The half's near end.
+    #[inline(always)]
+    pub const fn role(self) -> usize {
+        (self.0 >> Self::ROLE) as usize
+    }
 }
+
+/// The highest id that a session may have.
+pub const SESSION_ID_MAX: u64 = u64::MAX >> 1;
 
 /// Key of a half's outstanding edits.
 #[repr(C)]
@@ -53,7 +72,7 @@ pub struct Session {
     pub lock: u32,
     /// Bits of `SESSION_*`.
     pub flags: u32,
-    /// The key in the session map.
+    /// The key in the session map, at most [`SESSION_ID_MAX`].
     pub id: u64,
     /// When the connection was learned, in ns of the monotonic clock.
     pub made_ns: u64,
@@ -81,24 +100,24 @@ pub struct Session {
     pub announcements: u32,
     /// Announcements refused or passed unparsed.
     pub refusals: u32,
-    /// The [`crate::counter::Counter`] of the last refusal, plus 1; 0: none.
-    pub last_refusal: u32,
     /// Data connections that came.
     pub data_connections: u32,
-    /// The last announcement: a [`crate::translation::Kind`].
-    pub last_kind: u32,
-    /// Announcements whose data connections may still come.
-    pub pending: Pending,
     /// The ends' initial sequence numbers.
     pub isn: [u32; 2],
+    /// The [`crate::counter::Counter`] of the last refusal, plus 1; 0: none.
+    pub last_refusal: u16,
+    /// The last announcement: a [`crate::translation::Kind`].
+    pub last_kind: u8,
     /// 1 once a new handshake between the same ends was answered: its end makes
     /// another session, which takes the place of this one.
-    pub replaced: u32,
+    pub replaced: u8,
     /// In which slot an encrypted session is found by its ends; 0: in none.
     pub encrypted_slot: u16,
     /// The last transfer that came by the default data port, see
     /// [`Session::transfer`]; 0: none.
     pub default_used: u16,
+    /// Announcements whose data connections may still come.
+    pub pending: Pending,
     /// Requests that wait for their replies.
     pub requests: Requests,
     /// The line parsers, by end.
@@ -107,7 +126,7 @@ pub struct Session {
     pub half: [Half; 2],
 }
 
-const _: () = assert!(size_of::<Session>() == 736);
+const _: () = assert!(size_of::<Session>() == 656);
 
 /// Views are exact inverses and the handshake is complete: may open pinholes.
 /// All sessions that the kernel side makes are trusted from the start.
@@ -220,6 +239,17 @@ mod tests {
             assert_eq!((key.sport.get(), key.dport.get()), (sport, dport));
             assert_eq!(key.domain, s.domain[role]);
         }
+    }
+
+    #[test]
+    fn a_half_names_its_session_and_its_end() {
+        for id in [0, 1, 7, SESSION_ID_MAX] {
+            for role in [CLIENT, SERVER] {
+                let half = HalfRef::new(id, role);
+                assert_eq!((half.session(), half.role()), (id, role));
+            }
+        }
+        assert_eq!(size_of::<HalfRef>(), 8);
     }
 
     #[test]

@@ -277,7 +277,7 @@ fn forget_half(session: &Session, role: usize) {
     let key = session.half_key(role);
     // SAFETY: read at once.
     let own = match unsafe { HALVES.get(&key) } {
-        Some(half) => half.session == id,
+        Some(half) => half.session() == id,
         None => false,
     };
     if own {

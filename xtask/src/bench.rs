@@ -22,6 +22,9 @@ pub struct Args {
     /// How many times each of the compared has its turn
     #[arg(long, value_name = "N")]
     pairs: Option<u32>,
+    /// Of `hooks` only these packets, to profile them by themselves
+    #[arg(long, value_name = "KIND")]
+    packets: Option<String>,
     /// Write the figures to this file, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -60,6 +63,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     if let Some(pairs) = args.pairs {
         command.arg("--pairs").arg(pairs.to_string());
+    }
+    if let Some(packets) = &args.packets {
+        command.arg("--packets").arg(packets);
     }
     if let Some(file) = &args.json {
         command.arg("--json").arg(file);

@@ -18,33 +18,66 @@ const RUN_FULL: u16 = u16::MAX - ONE;
 pub struct Requests {
     /// A ring of runs.
     run: [u16; RUNS],
-    /// How many requests of each kind wait, modulo 2^16.
-    waiting: [u16; 16],
-    /// How many of each kind there ever were, modulo 2^16.
-    sent: [u16; 16],
+    /// How many requests of each kind that is asked for wait, modulo 2^16.
+    waiting: [u16; 4],
+    /// How many there ever were of two of them, modulo 2^16.
+    sent: [u16; 2],
     /// Index of the oldest run.
-    head: u32,
+    head: u8,
     /// Runs in the ring.
-    len: u32,
+    len: u8,
+    /// Zero.
+    _pad: u16,
 }
-const _: () = assert!(size_of::<Requests>() == 136);
+const _: () = assert!(size_of::<Requests>() == 80);
 
 impl Default for Requests {
     fn default() -> Self {
         Self {
             run: [0; RUNS],
-            waiting: [0; 16],
-            sent: [0; 16],
+            waiting: [0; 4],
+            sent: [0; 2],
             head: 0,
             len: 0,
+            _pad: 0,
         }
     }
 }
 
 impl Requests {
     #[inline(always)]
-    const fn at(&self, n: u32) -> usize {
+    const fn at(&self, n: u8) -> usize {
         self.head.wrapping_add(n) as usize & (RUNS - 1)
+    }
+
+    /// Where the waiting ones of a kind are counted. The kinds that are not asked
+    /// for share these places, and count nothing there.
+    #[inline(always)]
+    const fn place(kind: usize) -> usize {
+        kind & 3
+    }
+
+    /// 1 if the waiting ones of the kind are counted, else 0: a number, or the
+    /// verifier would go on from here twice.
+    #[inline(always)]
+    const fn is_counted(kind: usize) -> u16 {
+        const COUNTED: u32 = 1 << Request::Active as u32
+            | 1 << Request::Passive as u32
+            | 1 << Request::Transfer as u32
+            | 1 << Request::Auth as u32;
+        (COUNTED >> kind & 1) as u16
+    }
+
+    /// The same for all that were ever sent.
+    #[inline(always)]
+    const fn place_sent(kind: usize) -> usize {
+        kind >> 1 & 1
+    }
+
+    #[inline(always)]
+    const fn is_counted_sent(kind: usize) -> u16 {
+        const COUNTED: u32 = 1 << Request::Active as u32 | 1 << Request::Transfer as u32;
+        (COUNTED >> kind & 1) as u16
     }
 
     /// A command was sent. Where there are too many different ones the oldest
@@ -58,8 +91,10 @@ impl Requests {
     #[inline(never)]
     fn push_kind(&mut self, kind: u32) {
         let kind = kind as usize & KIND as usize;
-        self.waiting[kind] = self.waiting[kind].wrapping_add(1);
-        self.sent[kind] = self.sent[kind].wrapping_add(1);
+        let waiting = &mut self.waiting[Self::place(kind)];
+        *waiting = waiting.wrapping_add(Self::is_counted(kind));
+        let sent = &mut self.sent[Self::place_sent(kind)];
+        *sent = sent.wrapping_add(Self::is_counted_sent(kind));
         if self.len > 0 {
             let last = self.at(self.len - 1);
             let run = self.run[last];
@@ -81,7 +116,8 @@ impl Requests {
     fn forget_run(&mut self) {
         let run = self.run[self.at(0)];
         let kind = usize::from(run & KIND);
-        self.waiting[kind] = self.waiting[kind].wrapping_sub(run / ONE);
+        let waiting = &mut self.waiting[Self::place(kind)];
+        *waiting = waiting.wrapping_sub(run / ONE * Self::is_counted(kind));
         self.head = self.head.wrapping_add(1);
         self.len = self.len.wrapping_sub(1);
     }
@@ -113,22 +149,27 @@ impl Requests {
             self.forget_run();
         } else {
             let kind = usize::from(run & KIND);
-            self.waiting[kind] = self.waiting[kind].wrapping_sub(1);
+            let waiting = &mut self.waiting[Self::place(kind)];
+            *waiting = waiting.wrapping_sub(Self::is_counted(kind));
             self.run[first] = run - ONE;
         }
         u32::from(run)
     }
 
-    /// How many such requests wait for their replies, modulo 2^16.
+    /// How many such requests wait for their replies, modulo 2^16. To be asked of
+    /// PORT, PASV, AUTH and their like, and of transfers.
     #[inline(always)]
     pub const fn waiting(&self, request: Request) -> u16 {
-        self.waiting[request as usize & KIND as usize]
+        debug_assert!(Self::is_counted(request as usize) != 0);
+        self.waiting[Self::place(request as usize)]
     }
 
-    /// How many such requests there were so far, modulo 2^16.
+    /// How many such requests there were so far, modulo 2^16. To be asked of PORT
+    /// and EPRT, and of transfers.
     #[inline(always)]
     pub const fn sent(&self, request: Request) -> u16 {
-        self.sent[request as usize & KIND as usize]
+        debug_assert!(Self::is_counted_sent(request as usize) != 0);
+        self.sent[Self::place_sent(request as usize)]
     }
 
     /// Whether a passive reply is waited for.
@@ -211,7 +252,7 @@ impl Requests {
     /// Forgets what waits, as after a restart of the dialogue.
     #[inline(always)]
     pub const fn clear(&mut self) {
-        self.waiting = [0; 16];
+        self.waiting = [0; 4];
         self.len = 0;
     }
 }
@@ -237,6 +278,45 @@ mod tests {
         assert!(!r.expects_passive());
         assert_eq!(r.answer(550), Request::Other);
         assert_eq!(r.answer(421), Request::None);
+    }
+
+    /// Kinds that are not counted share the places of those that are.
+    #[test]
+    fn each_kind_that_is_counted_is_counted_alone() {
+        let counted = [
+            Request::Active,
+            Request::Passive,
+            Request::Transfer,
+            Request::Auth,
+        ];
+        for n in 1..=12 {
+            let said = Request::from_bits(n);
+            let mut r = Requests::default();
+            r.push(said);
+            r.push(Request::None);
+            r.push(said);
+            r.push(said);
+            for kind in counted {
+                let expected = if kind == said { 3 } else { 0 };
+                assert_eq!(r.waiting(kind), expected, "{said:?} {kind:?}");
+            }
+            for kind in [Request::Active, Request::Transfer] {
+                let expected = if kind == said { 3 } else { 0 };
+                assert_eq!(r.sent(kind), expected, "{said:?} {kind:?}");
+            }
+            // One alone, one that nobody asks for, and two together.
+            for left in [2, 2, 1, 0] {
+                r.pop();
+                for kind in counted {
+                    let expected = if kind == said { left } else { 0 };
+                    assert_eq!(r.waiting(kind), expected, "{said:?} {kind:?}");
+                }
+            }
+            for kind in [Request::Active, Request::Transfer] {
+                let expected = if kind == said { 3 } else { 0 };
+                assert_eq!(r.sent(kind), expected, "{said:?}: what was sent stays");
+            }
+        }
     }
 
     #[test]
@@ -286,7 +366,6 @@ mod tests {
         }
         r.push(Request::Auth);
         assert!(r.awaits(Request::Auth) && r.awaits(Request::Passive));
-        assert!(!r.awaits(Request::Quit));
         assert_eq!(r.answer(234), Request::Auth);
         assert!(!r.awaits(Request::Auth) && r.is_empty() && !r.expects_passive());
     }

@@ -12,8 +12,8 @@ pub enum Request {
     Active = 2,
     /// PASV, EPSV, LPSV, and drftpd's CPSV and SPSV: a 227, 228 or 229 may follow.
     Passive = 3,
-    /// `EPSV ALL` (RFC 2428 section 4).
-    EpsvAll = 4,
+    /// A transfer, which uses what was announced before it.
+    Transfer = 4,
     /// AUTH (RFC 2228, RFC 4217).
     Auth = 5,
     /// CCC (RFC 2228).
@@ -26,8 +26,8 @@ pub enum Request {
     Abort = 9,
     /// LPRT (RFC 1639): recognised, not rewritten.
     LongPort = 10,
-    /// A transfer, which uses what was announced before it.
-    Transfer = 11,
+    /// `EPSV ALL` (RFC 2428 section 4).
+    EpsvAll = 11,
     /// A line with nothing in it. Some servers say 500 to it (pyftpdlib), others
     /// nothing (vsftpd, ProFTPD).
     Empty = 12,
@@ -44,14 +44,14 @@ impl Request {
             1 => Self::Other,
             2 => Self::Active,
             3 => Self::Passive,
-            4 => Self::EpsvAll,
+            4 => Self::Transfer,
             5 => Self::Auth,
             6 => Self::ClearChannel,
             7 => Self::Reinitialize,
             8 => Self::Quit,
             9 => Self::Abort,
             10 => Self::LongPort,
-            11 => Self::Transfer,
+            11 => Self::EpsvAll,
             12 => Self::Empty,
             _ => Self::None,
         }
@@ -214,14 +214,14 @@ mod tests {
             Request::Other,
             Request::Active,
             Request::Passive,
-            Request::EpsvAll,
+            Request::Transfer,
             Request::Auth,
             Request::ClearChannel,
             Request::Reinitialize,
             Request::Quit,
             Request::Abort,
             Request::LongPort,
-            Request::Transfer,
+            Request::EpsvAll,
             Request::Empty,
         ]
         .into_iter()

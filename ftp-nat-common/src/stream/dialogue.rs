@@ -111,7 +111,7 @@ fn not_announced(session: &mut Session, role: usize, env: &mut impl Environment)
         Counter::PassedUnparsed
     } else {
         session.refusals += 1;
-        session.last_refusal = Counter::RefusedUnsolicited as u32 + 1;
+        session.last_refusal = Counter::RefusedUnsolicited as u16 + 1;
         Counter::RefusedUnsolicited
     };
     env.count(counter);

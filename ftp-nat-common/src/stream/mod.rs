@@ -113,7 +113,7 @@ pub struct Half {
     /// Input position at which the current line began.
     pub line_start: Seq,
     /// Bits of `HALF_*`.
-    pub flags: u32,
+    pub flags: u8,
     /// Ring index of the oldest edit.
     pub edits_head: u8,
     /// Outstanding edits.
@@ -127,7 +127,7 @@ pub struct Half {
     /// Bytes of Telnet sequences among the held ones.
     pub telnet_len: u8,
     /// Zero.
-    pub _pad: u16,
+    pub _pad: u8,
     /// Telnet sequences among the held bytes.
     pub telnet: [u8; TELNET_MAX],
     /// Bytes taken from near and not yet sent.
@@ -159,16 +159,16 @@ impl Default for Half {
 }
 
 /// `last` is the byte at `out_nxt - 1`.
-pub const HALF_LAST: u32 = 1;
+pub const HALF_LAST: u8 = 1;
 /// near's FIN was seen: `fin` is its position.
-pub const HALF_FIN: u32 = 2;
+pub const HALF_FIN: u8 = 2;
 /// `frozen` is set.
-pub const HALF_FROZEN: u32 = 4;
+pub const HALF_FROZEN: u8 = 4;
 /// An edit changed the length at least once.
-pub const HALF_SHIFTED: u32 = 8;
+pub const HALF_SHIFTED: u8 = 8;
 /// The stream was picked up in its middle and its exact place isn't known yet:
 /// segments may have passed unseen beside the one that taught it.
-pub const HALF_UNSYNCED: u32 = 16;
+pub const HALF_UNSYNCED: u8 = 16;
 
 impl Half {
     /// A half whose stream continues at `next` with nothing changed so far.

@@ -40,13 +40,15 @@ pub struct Pending {
     /// A ring, some of which may be empty.
     slot: [Announced; PENDING],
     /// Index of the next one.
-    next: u32,
+    next: u8,
     /// How many there are.
-    len: u32,
+    len: u8,
     /// 1: some may have to be withdrawn.
-    doomed: u32,
+    doomed: u8,
+    /// Zero.
+    _pad: u8,
 }
-const _: () = assert!(size_of::<Pending>() == 76);
+const _: () = assert!(size_of::<Pending>() == 68);
 
 impl Pending {
     /// Whether there is none, or none left.

@@ -148,7 +148,7 @@ impl Glue {
     #[inline(always)]
     pub fn end(&self, s: &mut Session) {
         if self.refused != 0 {
-            s.last_refusal = self.refused;
+            s.last_refusal = self.refused as u16;
         }
     }
 }

@@ -92,13 +92,14 @@ fn lock(session: *mut Session, id: u64) -> u32 {
 pub fn half(tuple: &Tuple) -> Option<Known> {
     // SAFETY: copied at once.
     let half: HalfRef = unsafe { HALVES.get(tuple) }.copied()?;
-    let session = SESSIONS.get_ptr_mut(half.session)?;
+    let id = half.session();
+    let session = SESSIONS.get_ptr_mut(id)?;
     // Nobody may be there to sweep up what is over.
     // SAFETY: a live map value.
     if unsafe { (*session).expired(learn::now()) } {
         return None;
     }
-    Some((session, half.role as usize & 1, half.session))
+    Some((session, half.role() & 1, id))
 }
 
 /// The packet isn't one of a control connection that is followed.

@@ -115,7 +115,7 @@ pub(super) fn is_made(candidate: &Candidate) -> bool {
     let Some(known) = unsafe { HALVES.get(&candidate.before) }.copied() else {
         return false;
     };
-    let Some(session) = SESSIONS.get_ptr_mut(known.session) else {
+    let Some(session) = SESSIONS.get_ptr_mut(known.session()) else {
         return false;
     };
     // SAFETY: a live map value; the word is written here only.

@@ -9,7 +9,8 @@ use ftp_nat_common::{
     pairing::{Candidate, MIDWAY_AT_LINE_END, REFUSED},
     seq::Seq,
     session::{
-        CLIENT, HalfRef, SERVER, SESSION_LOCAL, SESSION_LOCAL_SERVER, SESSION_TRUSTED, Session,
+        CLIENT, HalfRef, SERVER, SESSION_ID_MAX, SESSION_LOCAL, SESSION_LOCAL_SERVER,
+        SESSION_TRUSTED, Session,
     },
     source::what,
     stream::{HALF_UNSYNCED, Half},
@@ -60,7 +61,7 @@ pub fn from_handshake(candidate: &Candidate) -> Option<u64> {
 fn close(half: &Tuple) {
     if let Some(known) = HALVES.get_ptr(half) {
         // SAFETY: a live map value.
-        reclaim::close(unsafe { (*known).session });
+        reclaim::close(unsafe { *known }.session());
     }
 }
 
@@ -117,7 +118,7 @@ fn begin(candidate: &Candidate, session: &mut Session) -> u64 {
     // SAFETY: plain numbers, of which all bits zero are a value.
     unsafe { memory::clear(session) };
     let at_ns = now();
-    let id = (u64::from(random()) << 32) | u64::from(random() | 1);
+    let id = (u64::from(random()) << 32 | u64::from(random() | 1)) & SESSION_ID_MAX;
     session.id = id;
     // Both directions agree on the translation, and both ends have answered
     // each other: nobody made it up.
@@ -202,11 +203,7 @@ pub fn enter(scratch: *mut Scratch, id: u64) -> u32 {
 fn insert(scratch: *mut Scratch, id: u64) -> u32 {
     // SAFETY: this CPU's own memory.
     let (session, candidate) = unsafe { (&(*scratch).session, &(*scratch).candidate) };
-    let half = |role: usize| HalfRef {
-        session: id,
-        role: role as u32,
-        _pad: 0,
-    };
+    let half = |role: usize| HalfRef::new(id, role);
     if SESSIONS.insert(id, session, CREATE).is_err() {
         reclaim::sessions(scratch);
         if SESSIONS.insert(id, session, CREATE).is_err() {

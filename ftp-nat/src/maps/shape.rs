@@ -129,12 +129,12 @@ mod tests {
             "type LruHash instead of Hash"
         );
         let value = Shape {
-            value_size: 8,
+            value_size: 16,
             ..ours
         };
         assert_eq!(
             ours.difference(&value).unwrap(),
-            "8 bytes in a value instead of 16"
+            "16 bytes in a value instead of 8"
         );
     }
 

@@ -124,7 +124,7 @@ pub fn of(all: &[(u64, Session)], context: &Context) -> Sessions {
 
 fn view(id: u64, session: &Session, context: &Context) -> SessionView {
     let has = |flag: u32| session.flags & flag != 0;
-    let kind = Kind::from_byte(u8::try_from(session.last_kind).unwrap_or(0));
+    let kind = Kind::from_byte(session.last_kind);
     let announcement = Some(kind).filter(|kind| *kind != Kind::None);
     let fins = [SESSION_FIN, SESSION_FIN_SERVER]
         .into_iter()
@@ -172,8 +172,8 @@ fn view(id: u64, session: &Session, context: &Context) -> SessionView {
 }
 
 /// The counter's name; the session holds its number plus 1.
-fn refusal(number: u32) -> Option<&'static str> {
-    let index = usize::try_from(number.checked_sub(1)?).ok()?;
+fn refusal(number: u16) -> Option<&'static str> {
+    let index = usize::from(number.checked_sub(1)?);
     Counter::ALL.get(index).map(|counter| counter.name())
 }
 
@@ -217,9 +217,9 @@ pub(crate) mod tests {
             ifindex: [2, 3],
             announcements: 3,
             refusals: 1,
-            last_refusal: Counter::RefusedPort as u32 + 1,
+            last_refusal: Counter::RefusedPort as u16 + 1,
             data_connections: 2,
-            last_kind: Kind::Port as u32,
+            last_kind: Kind::Port as u8,
             isn: [u32::MAX - 9, 5],
             ..Session::default()
         };
@@ -292,7 +292,7 @@ pub(crate) mod tests {
             let maps = Maps::in_memory(&[]);
             let session = Session {
                 flags: SESSION_TRUSTED | flags,
-                last_kind: last_kind as u32,
+                last_kind: last_kind as u8,
                 refusals,
                 data_connections,
                 ..sample()

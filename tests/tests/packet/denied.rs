@@ -30,7 +30,7 @@ fn a_denied_port_is_not_opened() {
                 &mut bench,
                 [row("denied", c.client_hooks().0, sent).counts(&refused)],
             );
-            assert_eq!(bench.session().last_refusal, C::RefusedPort as u32 + 1);
+            assert_eq!(bench.session().last_refusal, C::RefusedPort as u16 + 1);
         } else {
             c.client_says(&mut bench, &line);
         }

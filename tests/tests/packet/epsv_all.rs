@@ -49,7 +49,7 @@ fn nothing_but_a_229_announces_behind_epsv_all() {
     assert!(bench.expectations().is_empty());
     let session = bench.session();
     assert_eq!(session.refusals, 3);
-    assert_eq!(session.last_refusal, C::RefusedUnsolicited as u32 + 1);
+    assert_eq!(session.last_refusal, C::RefusedUnsolicited as u16 + 1);
     // What remains allowed.
     c.client_says(&mut bench, "EPSV\r\n");
     c.server_says(&mut bench, "229 Extended (|||7684|)\r\n");

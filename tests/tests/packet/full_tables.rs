@@ -100,7 +100,7 @@ fn a_session_that_finds_no_room_is_not_followed_until_another_is_over() {
         assert!(!ids.contains(&id) && ids.len() == 2, "{ids:?}");
         let halves = bench.entries::<Tuple, HalfRef>(map::HALVES);
         assert_eq!(halves.len(), 4);
-        assert!(halves.iter().all(|(_, half)| ids.contains(&half.session)));
+        assert!(halves.iter().all(|(_, half)| ids.contains(&half.session())));
         assert!(bench.edits(id, 0).is_none(), "its edits go too");
     });
 }
@@ -136,7 +136,7 @@ fn an_announcement_that_finds_no_room_passes_until_others_have_expired() {
         let sent = c.client_says(bench, line);
         assert_eq!(sent.payload(), line.as_bytes());
         assert_eq!(bench.count(C::RefusedTableFull), 1);
-        assert_eq!(bench.session().last_refusal, C::RefusedTableFull as u32 + 1);
+        assert_eq!(bench.session().last_refusal, C::RefusedTableFull as u16 + 1);
         assert_eq!(bench.expectations().len(), 2);
         // One of them has expired, and nobody sweeps.
         let (key, expectation) = waiting(1, 1);

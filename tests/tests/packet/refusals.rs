@@ -250,7 +250,7 @@ fn a_session_that_is_not_trusted_opens_nothing() {
     );
     assert!(bench.expectations().is_empty());
     let refusal = bench.session().last_refusal;
-    assert_eq!(refusal, C::RefusedDraining as u32 + 1);
+    assert_eq!(refusal, C::RefusedDraining as u16 + 1);
 }
 
 #[test]

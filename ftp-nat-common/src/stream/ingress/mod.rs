@@ -312,7 +312,7 @@ mod tests {
     /// What far has already can't be sent again where nobody knows what it was.
     #[test]
     fn a_probe_is_of_a_byte_that_is_known_or_that_far_will_not_read() {
-        let probe = |flags: u32, far_una: u32| {
+        let probe = |flags: u8, far_una: u32| {
             let mut half = Half::starting_at(Seq(1000));
             (half.flags, half.far_una, half.last) = (flags, Seq(far_una), b'x');
             let segment = Segment {

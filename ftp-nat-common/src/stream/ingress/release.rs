@@ -88,7 +88,7 @@ fn announce(run: &mut Run, session: &mut Session, kind: Kind, env: &mut impl Env
         let (addr, port) = (said.addr, said.port);
         env.note(Note::refused(role, kind, addr, port, counter as u32));
         session.refusals += 1;
-        session.last_refusal = counter as u32 + 1;
+        session.last_refusal = counter as u16 + 1;
         return false;
     }
     run.text.begin(kind, &session.told[role], said.delimiter);
@@ -118,7 +118,7 @@ fn announce(run: &mut Run, session: &mut Session, kind: Kind, env: &mut impl Env
         port,
     ));
     session.announcements += 1;
-    session.last_kind = kind as u32;
+    session.last_kind = kind as u8;
     if is_as_told(session, role, &said, said.port ^ port) {
         // However near wrote it, it is right as it is.
         env.count(Counter::PinholesOnly);

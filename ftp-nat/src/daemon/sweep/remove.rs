@@ -58,7 +58,7 @@ fn forget_encrypted(maps: &Maps, id: u64, session: &Session) -> Result<()> {
 
 fn remove_half(maps: &Maps, id: u64, session: &Session, role: usize) -> Result<()> {
     let key = session.half_key(role);
-    let is_ours = |half: &HalfRef| half.session == id;
+    let is_ours = |half: &HalfRef| half.session() == id;
     if maps.halves.get(&key)?.filter(is_ours).is_none() {
         return Ok(());
     }

@@ -37,11 +37,7 @@ pub(crate) fn add_session(maps: &Maps, id: u64, idle_seconds: u64, flags: u32) -
     };
     maps.sessions.set(&id, &session).unwrap();
     for role in [CLIENT, SERVER] {
-        let half = HalfRef {
-            session: id,
-            role: role as u32,
-            _pad: 0,
-        };
+        let half = HalfRef::new(id, role);
         maps.halves.set(&session.half_key(role), &half).unwrap();
         let key = EditsKey {
             session: id,
@@ -95,10 +91,7 @@ fn a_session_takes_its_expectation_with_it_and_no_other() {
 fn the_halves_of_a_newer_session_on_the_same_addresses_stay() {
     let maps = Maps::in_memory(&[]);
     let old = add_session(&maps, 1, 25 * 3600, 0);
-    let newer = HalfRef {
-        session: 9,
-        ..HalfRef::default()
-    };
+    let newer = HalfRef::new(9, CLIENT);
     maps.halves.set(&old.half_key(CLIENT), &newer).unwrap();
     assert_eq!(sweep(&maps).sessions, 1);
     assert_eq!(maps.halves.get(&old.half_key(CLIENT)).unwrap(), Some(newer));

@@ -28,7 +28,7 @@ mod object;
 // Its modules call each other by these names.
 use object::{bench, connection, hosts, packet};
 use turns::Effort;
-use workload::Workload;
+use workload::{Packets, Workload};
 
 /// Measures ftp-nat beside the kernel's helper, in network namespaces.
 ///
@@ -46,6 +46,9 @@ struct Options {
     /// How many times each of the compared has its turn
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pairs: Option<u32>,
+    /// Of `hooks` only these packets, to profile them by themselves
+    #[arg(long, value_enum, value_name = "KIND")]
+    packets: Option<Packets>,
     /// Write the figures to this file, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -68,7 +71,7 @@ fn run(options: &Options) -> Result<()> {
     if let Some(address) = options.serve {
         return ends::server::run(address);
     }
-    let effort = Effort::new(options.quick, options.pairs);
+    let effort = Effort::new(options.quick, options.pairs, options.packets);
     let mut workloads = options.only.clone();
     if workloads.is_empty() {
         workloads = Workload::ALL.to_vec();

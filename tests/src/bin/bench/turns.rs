@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::report::Series;
+use crate::{report::Series, workload::Packets};
 
 /// Turns of a run that is to be believed, unless the command line says more.
 const PAIRS: u32 = 7;
@@ -21,11 +21,13 @@ pub struct Effort {
     pub slice: Duration,
     /// How long what is measured runs before.
     pub warm_up: Duration,
+    /// Of `hooks` only these.
+    pub packets: Option<Packets>,
 }
 
 impl Effort {
     /// As the command line asks.
-    pub fn new(quick: bool, pairs: Option<u32>) -> Self {
+    pub fn new(quick: bool, pairs: Option<u32>, packets: Option<Packets>) -> Self {
         let (default, slice, warm_up) = if quick {
             (1, 60, 20)
         } else {
@@ -36,6 +38,7 @@ impl Effort {
             pairs: pairs.unwrap_or(default),
             slice: Duration::from_millis(slice),
             warm_up: Duration::from_millis(warm_up),
+            packets,
         }
     }
 

@@ -119,11 +119,7 @@ impl Loaded {
     /// Enters a session as if it had been learned.
     pub fn enter(&mut self, session: &Session) {
         for role in 0..2 {
-            let half = HalfRef {
-                session: session.id,
-                role: role as u32,
-                _pad: 0,
-            };
+            let half = HalfRef::new(session.id, role);
             self.insert(map::HALVES, session.half_key(role), half);
         }
         self.insert(map::SESSIONS, session.id, *session);

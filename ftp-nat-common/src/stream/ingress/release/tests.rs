@@ -135,7 +135,7 @@ fn a_later_announcement_takes_the_place_of_an_earlier_one() {
     assert_eq!(sent.as_deref(), Some("(30,0,0,2,19,139)"));
     assert_eq!(stage.pending(), [(0, 5001), (1, 5003)]);
     assert_eq!(stage.session.announcements, 4);
-    assert_eq!(stage.session.last_kind, Kind::Pasv as u32);
+    assert_eq!(stage.session.last_kind, Kind::Pasv as u8);
     assert_eq!(stage.session.refusals, 0);
 }
 
@@ -156,7 +156,7 @@ fn without_a_port_nothing_is_announced() {
     assert_eq!(stage.session.refusals, 3);
     assert_eq!(
         stage.session.last_refusal,
-        Counter::RefusedPort as u32 + 1,
+        Counter::RefusedPort as u16 + 1,
         "the last one's reason"
     );
 }

@@ -9,6 +9,7 @@
 use std::net::IpAddr;
 
 use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum as _;
 use ftp_nat_common::{counter::Counter, tcp::flag};
 use ftp_nat_tests::lab::bpf::{Instruction, Kind, Program};
 
@@ -33,6 +34,21 @@ const UDP: u8 = 17;
 const REPEAT: u32 = 200_000;
 const PACKETS: u32 = 3_000;
 
+/// A kind of packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Packets {
+    /// Of others than FTP
+    Bystanders,
+    /// Of data connections
+    Data,
+    /// Commands in which there is nothing to do
+    Commands,
+    /// Announcements
+    Announcements,
+    /// Texts of 1,400 bytes
+    Texts,
+}
+
 /// The workload.
 pub fn run(effort: &Effort) -> Result<Vec<Case>> {
     let empty = Program::load(Kind::Tc, &[Instruction::set(0, -1), Instruction::exit()])?;
@@ -41,6 +57,7 @@ pub fn run(effort: &Effort) -> Result<Vec<Case>> {
         empty,
         repeat: effort.scaled(REPEAT),
         packets: effort.scaled(PACKETS),
+        only: effort.packets,
     };
     let mut rows: Vec<Series> = Vec::new();
     for turn in 0..effort.pairs {
@@ -63,18 +80,31 @@ struct Meter {
     empty: Program,
     repeat: u32,
     packets: u32,
+    only: Option<Packets>,
 }
 
 impl Meter {
     fn all(&mut self) -> Result<Vec<Row>> {
-        let mut rows = self.bystanders()?;
-        rows.extend(self.data()?);
-        rows.extend(self.commands()?);
-        for (how, gateway) in [("", GATEWAY_SAME), (" and shift", GATEWAY_SHORTER)] {
-            rows.push(self.announcement(how, gateway)?);
+        let mut rows = Vec::new();
+        for packets in Packets::value_variants() {
+            if self.only.is_none_or(|only| only == *packets) {
+                rows.extend(self.some(*packets)?);
+            }
         }
-        rows.extend(self.long_text()?);
         Ok(rows)
+    }
+
+    fn some(&mut self, packets: Packets) -> Result<Vec<Row>> {
+        match packets {
+            Packets::Bystanders => self.bystanders(),
+            Packets::Data => self.data(),
+            Packets::Commands => self.commands(),
+            Packets::Announcements => [("", GATEWAY_SAME), (" and shift", GATEWAY_SHORTER)]
+                .into_iter()
+                .map(|(how, gateway)| self.announcement(how, gateway))
+                .collect(),
+            Packets::Texts => self.long_text(),
+        }
     }
 
     /// A gateway with one control connection.

@@ -11,6 +11,7 @@ mod scale;
 mod sessions;
 
 use anyhow::Result;
+pub use hooks::Packets;
 
 use crate::{report::Case, turns::Effort};
 

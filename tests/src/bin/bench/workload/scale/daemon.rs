@@ -96,11 +96,7 @@ pub fn run(effort: &Effort, sessions: &[Session]) -> Result<Vec<Case>> {
 fn fill(maps: &Maps, sessions: &[Session]) -> Result<()> {
     for session in sessions {
         for role in [CLIENT, SERVER] {
-            let half = HalfRef {
-                session: session.id,
-                role: u32::try_from(role)?,
-                _pad: 0,
-            };
+            let half = HalfRef::new(session.id, role);
             maps.halves.set(&session.half_key(role), &half)?;
         }
         maps.sessions.set(&session.id, session)?;
