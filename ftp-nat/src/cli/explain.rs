@@ -15,11 +15,12 @@ use super::{PinPath, output};
 use crate::{
     control_socket::{Answer, Request, ask::ask},
     doctor,
-    explain::{Explanation, Surroundings, dials, elsewhere, explain},
+    explain::{Explanation, Silent, Surroundings, dials, elsewhere, explain},
     history::{Found, Which},
     maps::Maps,
     render,
     sys::clock,
+    view::{Context, translations},
 };
 
 /// Say why a transfer works or doesn't: what each end said and got, and what to do.
@@ -94,6 +95,8 @@ fn explanation(options: &Options) -> anyhow::Result<Explanation> {
     }
     let mut around = Surroundings::of(&maps)?;
     around.elsewhere = elsewhere::of(options.client, &around.ports);
+    let open = translations::collect(&maps, &Context::now()?, translations::Which::Active)?;
+    around.silent = Silent::of(&open.translations);
     if options.session.is_none() {
         look_at_dials(options, &path, &maps, &found, &mut around)?;
     }

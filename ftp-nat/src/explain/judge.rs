@@ -7,7 +7,7 @@ use ftp_nat_common::counter::Counter;
 use jiff::Timestamp;
 
 use super::{
-    Surroundings,
+    Silent, Surroundings,
     attempts::{self, Attempt, Opened, Over, Told},
     verdict::{Level, Name, Verdict},
     words,
@@ -127,7 +127,7 @@ fn of_attempt(
     match attempt.followed {
         Err(reason) => not_followed(attempt, reason),
         Ok(told) => match &attempt.opened {
-            Some(opened) => came(attempt, told, opened),
+            Some(opened) => came(attempt, told, opened, around),
             None => did_not_come(attempt, told, record, now, around),
         },
     }
@@ -187,6 +187,9 @@ fn did_not_come(
         _ if attempt.outcome().is_some_and(|code| code >= 400) => {
             words::transfer_refused(attempt.outcome().unwrap_or_default())
         }
+        _ if is_unanswered(attempt) && record.ended.is_none() && waited >= PATIENCE_SECS => {
+            words::unanswered(form(attempt), waited)
+        }
         _ if !attempt.asked => words::not_used(attempt, told),
         Some(_) => words::no_data_connection(attempt, told, "before the session went on", around),
         None if record.ended.is_some() => {
@@ -211,11 +214,20 @@ fn default_port(attempt: &Attempt, record: &Record, now: Timestamp) -> Verdict {
     }
 }
 
-fn came(attempt: &Attempt, told: Told, opened: &Opened) -> Verdict {
+fn came(attempt: &Attempt, told: Told, opened: &Opened, around: &Surroundings) -> Verdict {
+    let is_this = |s: &&Silent| s.announcer == opened.announcer && s.peer == opened.from;
+    if opened.ended.is_none()
+        && attempt.outcome().is_none()
+        && let Some(silent) = around.silent.iter().find(is_this)
+    {
+        return words::stalled(silent);
+    }
     let failed = attempt.outcome().filter(|code| *code >= 400);
     let is_v4 = opened.announcer.is_ipv4();
     match &opened.ended {
-        Some(ended) if ended.is_unanswered() => words::not_answered(attempt, opened, failed),
+        Some(ended) if ended.is_unanswered() && ended.how != End::Rst => {
+            words::not_answered(attempt, opened, failed)
+        }
         Some(ended) if ended.is_empty(is_v4) && (ended.how == End::Rst || failed.is_some()) => {
             words::without_bytes(attempt, opened, ended.how, failed)
         }
@@ -225,6 +237,12 @@ fn came(attempt: &Attempt, told: Told, opened: &Opened) -> Verdict {
             None => words::works(attempt, told, opened),
         },
     }
+}
+
+/// Whether the server has yet to reply to it.
+fn is_unanswered(attempt: &Attempt) -> bool {
+    let is_said = matches!(attempt.form, Some(Form::Port | Form::Eprt));
+    is_said && !attempt.asked && attempt.answer.is_none() && attempt.over.is_none()
 }
 
 /// The word for what was announced.

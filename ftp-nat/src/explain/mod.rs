@@ -26,7 +26,10 @@ mod words;
 use jiff::Timestamp;
 use serde::Serialize;
 
-pub use self::{surroundings::Surroundings, verdict::Verdict};
+pub use self::{
+    surroundings::{Silent, Surroundings},
+    verdict::Verdict,
+};
 use crate::{
     history::{Found, Record},
     view::SCHEMA,

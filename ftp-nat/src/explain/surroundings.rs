@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use ftp_nat_common::layout::{INTERFACE_LAN, Interface};
 
 use super::dials::Dial;
-use crate::{error::Result, maps::Maps, ports};
+use crate::{error::Result, maps::Maps, ports, view::translations::Translation};
 
 /// What is set up, and what else goes on.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Surroundings {
     pub encrypted: Option<(u16, u16)>,
     /// Servers that the client in question talks to by ports that aren't watched.
     pub elsewhere: Vec<SocketAddr>,
+    /// Open data connections by which nothing came for a while.
+    pub silent: Vec<Silent>,
     /// A control connection that was dialled and didn't come about.
     pub dial: Option<Dial>,
     /// What in the rules of this machine's firewall may have stopped it: what was
@@ -28,6 +30,40 @@ pub struct Surroundings {
     pub blocks: Vec<[String; 2]>,
     /// The named interfaces, by their indices.
     pub interfaces: Vec<(u32, String)>,
+}
+
+/// An open data connection by which nothing comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silent {
+    /// The end that announced it.
+    pub announcer: SocketAddr,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// For so long.
+    pub seconds: u64,
+    /// Bytes of IP packets from the announcer, and to it.
+    pub bytes: [u64; 2],
+}
+
+/// A data connection is told of as silent after so many milliseconds.
+const SILENT_MS: u64 = 5_000;
+
+impl Silent {
+    /// Those that are silent among the open ones.
+    #[must_use]
+    pub fn of(open: &[Translation]) -> Vec<Self> {
+        let silent = open.iter().filter_map(|one| {
+            let idle = one.idle_ms.filter(|idle| *idle >= SILENT_MS)?;
+            (one.state == "connecting" || one.state == "established").then_some(())?;
+            Some(Self {
+                announcer: one.announced,
+                peer: SocketAddr::new(one.peer.ip, one.peer.port?),
+                seconds: idle / 1_000,
+                bytes: [one.bytes_from_announcer, one.bytes_to_announcer],
+            })
+        });
+        silent.collect()
+    }
 }
 
 impl Surroundings {
@@ -52,6 +88,7 @@ impl Surroundings {
             wan: side(false),
             lan: side(true),
             elsewhere: Vec::new(),
+            silent: Vec::new(),
             dial: None,
             blocks: Vec::new(),
             interfaces: interfaces.iter().map(|(i, e)| (*i, name(e))).collect(),

@@ -56,6 +56,8 @@ names! {
     DataNotAnswered = "data_not_answered" Problem,
     /// It came, and ended with nothing in it.
     DataWithoutBytes = "data_without_bytes" Problem,
+    /// It is open, and nothing comes by it.
+    DataStalled = "data_stalled" Warning,
     /// The transfer began and failed.
     TransferFailed = "transfer_failed" Problem,
     /// The server refused PORT, EPRT, PASV or EPSV.
@@ -82,7 +84,7 @@ names! {
     PortNotWatched = "port_not_watched" Problem,
     /// A control connection came in, and this machine didn't send it on.
     ControlNotForwarded = "control_not_forwarded" Problem,
-    /// A control connection was sent on, and its handshake was not completed.
+    /// A control connection was sent on, and the server doesn't answer, or no more.
     ControlNotAnswered = "control_not_answered" Problem,
     /// Nothing is known of such a session.
     NoSession = "no_session" Problem,

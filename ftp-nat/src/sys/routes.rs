@@ -21,7 +21,7 @@ pub(crate) enum Route {
 }
 
 /// Where a packet from `src` to `dst` that came in by interface `ifindex` is sent
-/// on to. Fails with `EXDEV` where the reverse path filter drops it, with
+/// on to. Fails with `EXDEV` or `EINVAL` where the reverse path filter drops it, with
 /// `EHOSTUNREACH` or `ENETUNREACH` where nothing is forwarded or there is no route
 /// (`ip_route_input_slow` of net/ipv4/route.c).
 pub(crate) fn of_forwarded(src: IpAddr, dst: IpAddr, ifindex: u32) -> io::Result<Route> {

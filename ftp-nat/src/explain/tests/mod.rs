@@ -10,7 +10,7 @@ use ftp_nat_common::counter::Counter;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Surroundings,
+    Silent, Surroundings,
     judge::{outside, session},
     verdict::{Name, Verdict},
 };

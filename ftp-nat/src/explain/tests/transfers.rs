@@ -3,6 +3,49 @@
 use super::*;
 
 #[test]
+fn nothing_comes_by_the_open_connection() {
+    let story = Story::new().retr().reply(150, Request::Transfer).syn();
+    let silent = Silent {
+        announcer: ANNOUNCER.parse().unwrap(),
+        peer: SERVER.parse().unwrap(),
+        seconds: 7,
+        bytes: [60, 112],
+    };
+    let around = Surroundings {
+        silent: vec![silent],
+        ..around()
+    };
+    let names = |story: &Story| -> Vec<_> {
+        let now = Timestamp::from_second(1_700_000_060).unwrap();
+        let verdicts = session(&story.record(), now, &around);
+        verdicts.into_iter().map(|v| (v.name, v.says)).collect()
+    };
+    let told = names(&story);
+    assert_eq!(told[0].0, Name::DataStalled);
+    has(&told[0].1, &["for 7 s", "60 bytes", ANNOUNCER]);
+    let over = story.reply(226, Request::Transfer);
+    assert_eq!(names(&over)[0].0, Name::Works);
+}
+
+#[test]
+fn nobody_listens_at_the_announced_port() {
+    let story = Story::new().retr().syn().end(End::Rst, [0, 1], [0, 60]);
+    has(
+        &verdict(&story, &[Name::DataWithoutBytes]),
+        &["nothing listened"],
+    );
+}
+
+#[test]
+fn the_server_answers_no_more() {
+    let story = Story::new().port().later(8);
+    has(
+        &verdict(&story, &[Name::ControlNotAnswered]),
+        &["PORT", "for 8 s", "outside address changed"],
+    );
+}
+
+#[test]
 fn a_transfer_that_works() {
     let story = Story::new()
         .retr()

@@ -6,7 +6,7 @@ use super::{form, unannounced};
 use crate::{
     events::words::{By, End},
     explain::{
-        Surroundings,
+        Silent, Surroundings,
         attempts::{Attempt, Opened, Told},
         judge::opener,
         verdict::{Name, Verdict},
@@ -216,6 +216,26 @@ pub(in crate::explain) fn without_bytes(
         opened.announcer,
         attempt.by.name()
     ))
+}
+
+pub(in crate::explain) fn stalled(silent: &Silent) -> Verdict {
+    let [from, to] = silent.bytes;
+    Verdict::new(
+        Name::DataStalled,
+        format!(
+            "The data connection of {} and {} is open, and nothing came by it for {} s; before, {from} bytes were sent by \
+             the former and {to} by the latter.",
+            silent.announcer, silent.peer, silent.seconds
+        ),
+    )
+    .advise(format!(
+        "If listings and small files get through and large ones don't, full packets are lost: a link with a smaller MTU is on \
+         the way, and somebody drops the ICMP errors that say so. From the end that sends: ping -M do -s 1472 {} (or the \
+         other end's address). Let ICMP by; or give the gateway's interface on that side the smaller MTU, and ftp-nat makes \
+         the segments of data connections fit it.",
+        silent.peer.ip()
+    ))
+    .advise("Else one of the ends has nothing to say: look at its disk and its log.")
 }
 
 pub(in crate::explain) fn transfer_failed(code: u16) -> Verdict {

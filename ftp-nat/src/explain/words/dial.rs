@@ -150,3 +150,13 @@ fn not_completed(dial: &Dial, passed: &Passed, around: &Surroundings) -> Verdict
         dial.client.ip()
     ))
 }
+
+/// The server does not reply to an announcement of the client's any more.
+pub(in crate::explain) fn unanswered(form: &str, seconds: i64) -> Verdict {
+    Verdict::new(
+        Name::ControlNotAnswered,
+        format!("The server has not answered to {form} for {seconds} s: the control connection is stuck."),
+    )
+    .advise("If the gateway's outside address changed, or its table of connections was emptied, the connection is dead: the client has to log in again.")
+    .advise("Else look whether the server still answers: ping it, and try a new session.")
+}

@@ -19,10 +19,10 @@ mod unannounced;
 pub(super) use self::{
     announcement::{foreign_address, not_followed, port_refused, server_refused},
     connection::{
-        could_not_connect, no_data_connection, not_answered, not_used, other_address,
+        could_not_connect, no_data_connection, not_answered, not_used, other_address, stalled,
         transfer_failed, transfer_refused, waiting, without_bytes, works,
     },
-    dial::dialled,
+    dial::{dialled, unanswered},
     room::{source_limit, table_full},
     session::{
         encrypted, login_refused, never_logged_in, no_session, not_ftp, not_watched, nothing_asked,

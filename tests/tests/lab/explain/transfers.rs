@@ -209,3 +209,32 @@ fn a_transfer_that_fails_is_told() -> Result<()> {
     let wanted = ["550", "before any data connection"];
     until_told(&real.ftp_nat, "transfer_failed", &wanted)
 }
+
+/// The data connection is open, and what should come by it is lost on the way.
+#[test]
+fn a_transfer_that_stands_still_is_told() -> Result<()> {
+    let mut by_hand = ByHand::new()?;
+    by_hand.control.expect("RETR 150", 150)?;
+    let _data = by_hand.connect()?;
+    until_told(
+        &by_hand.ftp_nat,
+        "data_stalled",
+        &["nothing came by it", "smaller MTU", "ping -M do"],
+    )
+}
+
+/// Nothing listens at the port that the client announced.
+#[test]
+fn a_connection_that_is_refused_is_told() -> Result<()> {
+    let mut session = Session::behind_masquerade()?;
+    let listener = session.control.listen(0)?;
+    let told = session.announce(listener.local_addr()?.port())?;
+    drop(listener);
+    let public = SocketAddr::new(GATEWAY_OUTSIDE.into(), port_of(&told)?);
+    ensure!(session.lab.server.connect(public).is_err(), "it came about");
+    until_told(
+        &session.ftp_nat,
+        "data_without_bytes",
+        &["nothing listened"],
+    )
+}
