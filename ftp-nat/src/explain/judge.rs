@@ -127,6 +127,9 @@ fn of_attempt(
     match attempt.followed {
         Err(reason) => not_followed(attempt, reason),
         Ok(told) => match &attempt.opened {
+            Some(opened) if is_given_up(attempt, opened, record) => {
+                words::not_answered(attempt, opened, None)
+            }
             Some(opened) => came(attempt, told, opened, around),
             None => did_not_come(attempt, told, record, now, around),
         },
@@ -214,13 +217,22 @@ fn default_port(attempt: &Attempt, record: &Record, now: Timestamp) -> Verdict {
     }
 }
 
+/// Whether the session ended while the client's data connection was still waiting to
+/// be taken: it asks for nothing before that.
+fn is_given_up(attempt: &Attempt, opened: &Opened, record: &Record) -> bool {
+    attempt.by == By::Server && !attempt.asked && opened.ended.is_none() && record.ended.is_some()
+}
+
 fn came(attempt: &Attempt, told: Told, opened: &Opened, around: &Surroundings) -> Verdict {
     let is_this = |s: &&Silent| s.announcer == opened.announcer && s.peer == opened.from;
     if opened.ended.is_none()
         && attempt.outcome().is_none()
         && let Some(silent) = around.silent.iter().find(is_this)
     {
-        return words::stalled(silent);
+        return match silent.bytes {
+            [0, _] => words::not_answered(attempt, opened, None),
+            _ => words::stalled(silent),
+        };
     }
     let failed = attempt.outcome().filter(|code| *code >= 400);
     let is_v4 = opened.announcer.is_ipv4();

@@ -23,7 +23,7 @@ use crate::history::Found;
 const LATELY_NS: u64 = 300_000_000_000;
 
 /// A packet needs less than this from one hook to the other, in ns.
-const ON_THE_WAY_NS: u64 = 20_000_000;
+const ON_THE_WAY_NS: u64 = 1_000_000;
 
 /// A handshake takes less than this where all is well, in ns.
 const GOING_ON_NS: u64 = 1_000_000_000;

@@ -37,6 +37,18 @@ fn nobody_listens_at_the_announced_port() {
 }
 
 #[test]
+fn the_client_gave_up_before_the_server_took_the_connection() {
+    let story = Story::new().pasv();
+    let story = story.opened(By::Server, Form::Pasv, [SERVER, EXPECTED, ANNOUNCER]);
+    verdict(&story, &[Name::Works]);
+    let story = story.then(Happening::SessionEnded { how: End::Fin });
+    has(
+        &verdict(&story, &[Name::DataNotAnswered]),
+        &["did not answer", "The server's own firewall"],
+    );
+}
+
+#[test]
 fn the_server_answers_no_more() {
     let story = Story::new().port().later(8);
     has(
