@@ -20,10 +20,16 @@ use crate::{
 /// Begins an event in scratch memory.
 #[inline(always)]
 fn begin(what: What, session: u64) -> Option<&'static mut Event> {
+    begin_at(learn::exact_now(), what, session)
+}
+
+/// Begins one of `at_ns`.
+#[inline(always)]
+fn begin_at(at_ns: u64, what: What, session: u64) -> Option<&'static mut Event> {
     let scratch = scratch()?;
     // SAFETY: this CPU's own memory.
     let event = unsafe { &mut (*scratch).event };
-    event.at_ns = learn::exact_now();
+    event.at_ns = at_ns;
     event.session = session;
     event.what = what as u8;
     event.role = 0;
@@ -112,23 +118,27 @@ pub extern "C" fn ftp_nat_tell(session: *mut Session) -> u32 {
     // SAFETY: this CPU's own memory.
     let glue = unsafe { &mut (*scratch).glue };
     let (len, lost) = (glue.notes.len(), glue.notes.lost());
+    let over = how(s.flags);
+    let ended = over != 0 && how(glue.flags_before) == 0;
+    if len == 0 && lost == 0 && !ended {
+        return 0;
+    }
+    // All of it came in one segment.
+    let at_ns = learn::exact_now();
     let mut n = 0;
     while n < NOTES as u32 {
         if n >= len {
             break;
         }
-        one(scratch, s, n);
+        one(scratch, s, n, at_ns);
         n += 1;
     }
     if lost != 0 {
         count_more(Counter::EventsLost, lost);
     }
-    let over = how(s.flags);
-    if over != 0 && how(glue.flags_before) == 0 {
-        if let Some(event) = begin(What::Ended, s.id) {
-            event.number = over as u16;
-            send(scratch);
-        }
+    if ended && let Some(event) = begin_at(at_ns, What::Ended, s.id) {
+        event.number = over as u16;
+        send(scratch);
     }
     0
 }
@@ -148,8 +158,8 @@ fn how(flags: u32) -> u32 {
 
 /// Tells the `n`th note.
 #[inline(never)]
-fn one(scratch: *mut Scratch, s: &Session, n: u32) -> u32 {
-    let Some(event) = begin(What::Requested, s.id) else {
+fn one(scratch: *mut Scratch, s: &Session, n: u32, at_ns: u64) -> u32 {
+    let Some(event) = begin_at(at_ns, What::Requested, s.id) else {
         return 0;
     };
     // SAFETY: this CPU's own memory.

@@ -110,8 +110,12 @@ pub struct Scratch {
     pub glue: Glue,
     /// A program called another one to go on with the current packet.
     pub resumed: u32,
+    /// When the current packet's half was looked up, in ns of the monotonic clock.
+    pub now_ns: u64,
     /// The sum of the current packet's payload, where it was taken.
     pub payload_sum: u64,
+    /// 1: that was taken in one block, so that the chunk begins with the whole payload.
+    pub is_in_chunk: u32,
     /// A way through a table.
     pub walk: Walk,
     /// The way out of the current packet.

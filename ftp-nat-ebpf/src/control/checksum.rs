@@ -21,7 +21,10 @@ pub fn is_right(packet: Packet) -> bool {
         return false;
     };
     // SAFETY: this CPU's own memory.
-    unsafe { (*scratch).payload_sum = UNKNOWN };
+    unsafe {
+        (*scratch).payload_sum = UNKNOWN;
+        (*scratch).is_in_chunk = 0;
+    }
     let seed = pseudo_sum(&packet);
     // Of a merged packet the kernel has checked the parts.
     if packet.payload_len() == 0 || packet.gso_size() != 0 || csum::fold(seed) == packet.check {

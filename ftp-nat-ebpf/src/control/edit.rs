@@ -63,9 +63,16 @@ fn sum_or_fail(packet: Packet, scratch: *mut Scratch) -> u64 {
         sum: 0,
     };
     let blocks = packet.payload_len().div_ceil(BLOCK);
-    let context: *mut Summing = &raw mut summing;
-    // SAFETY: the callback gets the pointer given here.
-    unsafe { bpf_loop(blocks, next_block as *mut c_void, context.cast(), 0) };
+    if blocks == 1 {
+        // A command, most often. It is in the chunk then as a whole.
+        add_block(&mut summing);
+        // SAFETY: this CPU's own memory.
+        unsafe { (*scratch).is_in_chunk = u32::from(summing.done != 0) };
+    } else {
+        let context: *mut Summing = &raw mut summing;
+        // SAFETY: the callback gets the pointer given here.
+        unsafe { bpf_loop(blocks, next_block as *mut c_void, context.cast(), 0) };
+    }
     if summing.done == packet.payload_len() {
         u64::from(summing.sum)
     } else {
@@ -84,7 +91,12 @@ struct Summing {
 /// Adds a block. A `bpf_loop` callback: 1 ends the loop.
 extern "C" fn next_block(_index: u32, summing: *mut c_void) -> i64 {
     // SAFETY: the pointer that `sum_or_fail` gave.
-    let s = unsafe { &mut *summing.cast::<Summing>() };
+    add_block(unsafe { &mut *summing.cast::<Summing>() })
+}
+
+/// Adds a block; 1 where it can't be read.
+#[inline(always)]
+fn add_block(s: &mut Summing) -> i64 {
     let packet = &s.packet;
     // SAFETY: this CPU's own memory.
     let block = unsafe { (&raw mut (*s.scratch).chunk).cast::<u8>() };
@@ -226,9 +238,9 @@ fn try_rebuild(packet: &Packet, scratch: *mut Scratch) -> Option<()> {
         delta,
         csum::diff(urgent_word(packet.urgent), urgent_word(urgent)),
     );
-    let fields = store(packet.skb, packet.l4 + tcp::SEQ, &seq.to_be())
-        && store(packet.skb, packet.l4 + tcp::FLAGS, &flags)
-        && store(packet.skb, packet.l4 + tcp::URGENT, &urgent.to_be());
+    let fields = (seq == packet.seq || store(packet.skb, packet.l4 + tcp::SEQ, &seq.to_be()))
+        && (flags == packet.flags || store(packet.skb, packet.l4 + tcp::FLAGS, &flags))
+        && (urgent == packet.urgent || store(packet.skb, packet.l4 + tcp::URGENT, &urgent.to_be()));
     if !fields || !packet.fix_tcp_check(delta, false) {
         return None;
     }

@@ -63,7 +63,8 @@ pub extern "C" fn ftp_nat_expect(
     if is_denied_here(glue, near_port) != 0 {
         return refuse(glue, Counter::RefusedPort as u32);
     }
-    glue.template.made_ns = learn::now();
+    // SAFETY: as above; the session's half was looked up for this packet.
+    glue.template.made_ns = unsafe { (*scratch).now_ns };
     glue.text_len = text_len;
     if sources::take(&glue.source, what::EXPECTATIONS) == 0 {
         return refuse(glue, Counter::RefusedSourceCap as u32);
@@ -164,9 +165,13 @@ fn is_taken(skb: *mut __sk_buff, glue: &mut Glue) -> bool {
         || has_listener(skb, glue)
 }
 
-/// Tries the key's port.
+/// Tries the key's port. Most often nobody waits there, and so it isn't looked up first.
 #[inline(never)]
 fn attempt(glue: &mut Glue) -> u32 {
+    let made = insert(glue);
+    if made != TAKEN {
+        return made;
+    }
     if let Some(found) = EXPECTATIONS.get_ptr(&glue.key) {
         // SAFETY: a live map value.
         let old = unsafe { &*found };
@@ -182,6 +187,11 @@ fn attempt(glue: &mut Glue) -> u32 {
             sources::give(&glue.removed, what::EXPECTATIONS);
         }
     }
+    insert(glue)
+}
+
+#[inline(always)]
+fn insert(glue: &Glue) -> u32 {
     match EXPECTATIONS.insert(&glue.key, &glue.template, CREATE) {
         Ok(()) => MADE,
         Err(e) if e == -EEXIST => TAKEN,

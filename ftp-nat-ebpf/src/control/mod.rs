@@ -94,9 +94,14 @@ pub fn half(tuple: &Tuple) -> Option<Known> {
     let half: HalfRef = unsafe { HALVES.get(tuple) }.copied()?;
     let id = half.session();
     let session = SESSIONS.get_ptr_mut(id)?;
+    let now = learn::now();
+    if let Some(scratch) = scratch() {
+        // SAFETY: this CPU's own memory.
+        unsafe { (*scratch).now_ns = now };
+    }
     // Nobody may be there to sweep up what is over.
     // SAFETY: a live map value.
-    if unsafe { (*session).expired(learn::now()) } {
+    if unsafe { (*session).expired(now) } {
         return None;
     }
     Some((session, half.role() & 1, id))
@@ -265,6 +270,7 @@ pub fn wipe(packet: Packet) {
     // SAFETY: the lengths are those of the buffers, or less.
     unsafe {
         // What was read, in its longest chunk; of no payload nothing was.
+        (*scratch).is_in_chunk = 0;
         let len = packet.payload_len().min(CHUNK as u32);
         let len = bounded_from_one(len.max(1), CHUNK as u32 - 1);
         bpf_skb_load_bytes(packet.skb.cast(), NOWHERE, chunk.cast(), len);

@@ -86,8 +86,7 @@ pub fn fetch(w: &mut Work, run: &mut Run, now: &mut Progressing) {
     // SAFETY: this CPU's own memory, all zero.
     let fresh = unsafe { &(*w.scratch).no_edits };
     // Fails where there are some already, or no more can be had.
-    let _ = EDITS.insert(key, fresh, CREATE);
-    if EDITS.get_ptr(key).is_some() {
+    if EDITS.insert(key, fresh, CREATE).is_ok() || EDITS.get_ptr(key).is_some() {
         now.have_edits = 1;
     } else {
         run.flags |= RUN_NO_EDITS;

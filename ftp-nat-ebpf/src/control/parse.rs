@@ -167,9 +167,11 @@ extern "C" fn round(_index: u32, work: *mut c_void) -> i64 {
     if now.done != 0 && !go_on(w.scratch, w.session) {
         return 1;
     }
-    now.base = run.pos;
+    // SAFETY: this CPU's own memory.
+    let is_there = unsafe { (*w.scratch).is_in_chunk } != 0;
+    now.base = if is_there { 0 } else { run.pos };
     let left = run.len.saturating_sub(run.pos);
-    if left > 0 {
+    if left > 0 && !is_there {
         let len = bounded_from_one(left.min(CHUNK as u32), CHUNK as u32 - 1);
         // SAFETY: at most `CHUNK` bytes go into the chunk.
         let failed = unsafe {
@@ -223,7 +225,7 @@ extern "C" fn byte(_index: u32, work: *mut c_void) -> i64 {
         Progress::More => 0,
         Progress::WantEdits => {
             outstanding::fetch(w, run, now);
-            1
+            0
         }
         Progress::Done => {
             now.done = 1;

@@ -112,8 +112,10 @@ fn prepare(packet: Packet, scratch: *mut Scratch, session: *mut Session, role: u
     let s = unsafe { &mut *session };
     count(Counter::ControlSegments);
     // SAFETY: this CPU's own memory.
-    unsafe { (*scratch).glue.reset(s) };
-    s.last_ns = learn::now();
+    unsafe {
+        (*scratch).glue.reset(s);
+        s.last_ns = (*scratch).now_ns;
+    }
     follow_state(&packet, s, role);
     if s.ifindex[role] != packet.ifindex() {
         follow_interfaces(s);

@@ -70,6 +70,10 @@ const GSO_SEGS: usize = 41;
 const GSO_SIZE: usize = 44;
 const SK_BUFF_WORDS: usize = 48;
 
+/// The global that says what is logged, and its highest value (`LevelFilter`).
+const LOG_LEVEL: &str = "AYA_LOG_LEVEL";
+const TRACE: u8 = 5;
+
 /// A bench on loan, in which nothing is left of earlier tests.
 ///
 /// The verifier takes a second for the object, so that benches are kept.
@@ -134,8 +138,14 @@ pub struct Loaded {
 impl Loaded {
     /// The object with other sizes of some maps.
     pub fn with_room(sizes: &[(&str, u32)]) -> Self {
+        Self::with_log(sizes, TRACE)
+    }
+
+    /// The same, which logs no more than `log_level`.
+    pub fn with_log(sizes: &[(&str, u32)], log_level: u8) -> Self {
         enter_namespace();
         let mut loader = EbpfLoader::new();
+        loader.override_global(LOG_LEVEL, &log_level, true);
         for (name, entries) in sizes {
             loader.map_max_entries(name, *entries);
         }

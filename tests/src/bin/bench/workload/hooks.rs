@@ -28,6 +28,8 @@ const BYSTANDER_TCP: f64 = 60.0;
 const DATA: f64 = 250.0;
 const CONTROL: f64 = 1_000.0;
 const REWRITE: f64 = 3_000.0;
+/// What a daemon logs that isn't asked for more (`LevelFilter`).
+const INFO: u8 = 3;
 /// IP protocol number of UDP.
 const UDP: u8 = 17;
 /// How often one packet is run on, and how many packets are made.
@@ -53,7 +55,7 @@ pub enum Packets {
 pub fn run(effort: &Effort) -> Result<Vec<Case>> {
     let empty = Program::load(Kind::Tc, &[Instruction::set(0, -1), Instruction::exit()])?;
     let mut meter = Meter {
-        bench: Loaded::with_room(&[]),
+        bench: Loaded::with_log(&[], INFO),
         empty,
         repeat: effort.scaled(REPEAT),
         packets: effort.scaled(PACKETS),
