@@ -196,6 +196,10 @@ impl Near {
             if self.una < self.max {
                 self.backoff += 1;
                 self.cwnd = 1;
+                // The left edge is sent again though it was reported (RFC 2018 section 8).
+                if self.sacked.get(self.una) == Some(&true) {
+                    self.sacked.fill(false);
+                }
                 // The first segment goes out whatever the window is: it may have shrunk.
                 self.resend(rng, out);
                 if !self.habits.sack || rng.chance(50) {
