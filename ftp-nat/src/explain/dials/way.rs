@@ -48,7 +48,7 @@ pub fn look(dial: &mut Dial, around: &Surroundings) {
             Ok(Route::By(index)) => by(index, around),
             Ok(Route::Nowhere) => Way::NoRoute,
             Err(e) => match e.raw_os_error() {
-                // From 6.13 on the kernel says EINVAL of every source that it drops.
+                // Linux says EXDEV of a source that its reverse path filter drops, or EINVAL (seen with 6.18).
                 Some(libc::EXDEV | libc::EINVAL) => Way::ReversePath,
                 Some(libc::EHOSTUNREACH | libc::ENETUNREACH) => Way::NoRoute,
                 _ => Way::Unknown,
