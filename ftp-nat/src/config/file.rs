@@ -132,7 +132,10 @@ pub(super) fn parse(text: &str, keys: &Keys) -> std::result::Result<Vec<Entry>, 
                     }
                 }
                 if let Some((at, value)) = repeated(&values) {
-                    wrong(*at, format!("{name}: {value} stands there twice"));
+                    wrong(
+                        *at,
+                        format!("{name}: {value} is named twice, take one of them out"),
+                    );
                 }
                 entries.push(Entry {
                     key: name.to_owned(),
@@ -326,8 +329,16 @@ mod tests {
             ("wan = 5", 1, "a name, in quotes, not a TOML integer"),
             ("lan = ['a',\n 5]", 2, "a name, in quotes"),
             ("pin-path = 7", 1, "a name, in quotes"),
-            ("port = [21,\n 21]", 2, "21 stands there twice"),
-            ("lan = ['a',\n'b',\n'a']", 3, "a stands there twice"),
+            (
+                "port = [21,\n 21]",
+                2,
+                "21 is named twice, take one of them out",
+            ),
+            (
+                "lan = ['a',\n'b',\n'a']",
+                3,
+                "a is named twice, take one of them out",
+            ),
             ("wan = ''", 1, "wan is empty"),
             ("port = -1", 1, "port"),
             ("port = 65536", 1, "port"),
