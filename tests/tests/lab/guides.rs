@@ -181,9 +181,28 @@ fn a_home_gateway() -> Result<()> {
     guide_works("home-gateway", Mode::Port, |_| Ok(()))
 }
 
+/// A gateway that lets nothing in yet: the guide's own rules forward the port.
 #[test]
 fn a_server_behind_dnat() -> Result<()> {
-    guide_works("server-behind-dnat", Mode::Pasv, |_| Ok(()))
+    guide_works("server-behind-dnat", Mode::Pasv, |lab| {
+        lab.gateway.nft(&format!(
+            "flush ruleset
+table ip nat {{
+    chain prerouting {{ type nat hook prerouting priority dstnat; }}
+    chain postrouting {{
+        type nat hook postrouting priority srcnat;
+        oifname {WAN} masquerade
+    }}
+}}
+table inet filter {{
+    chain forward {{
+        type filter hook forward priority filter; policy drop;
+        ct state established,related accept
+        iifname {LAN} accept
+    }}
+}}"
+        ))
+    })
 }
 
 /// The container's end of the bridge is the lab's link.
